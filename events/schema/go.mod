@@ -1,0 +1,3 @@
+module rollcall.dev/events/schema
+
+go 1.26.0

@@ -1,0 +1,217 @@
+package schema
+
+import "errors"
+
+// Ref names a session and the edge epoch that holds it. It is embedded in the
+// data of every session event.
+type Ref struct {
+	Session string `json:"session"`
+	User    string `json:"user"`
+	Edge    string `json:"edge"`
+	Epoch   int64  `json:"epoch"`
+}
+
+func (r Ref) check() error {
+	if r.Session == "" {
+		return errors.New("session is missing")
+	}
+	if r.Edge == "" {
+		return errors.New("edge is missing")
+	}
+	return CheckUser(r.User)
+}
+
+// Meta is what a client says about itself, shown to the others in a channel.
+type Meta map[string]string
+
+// SessionConnected begins a session. With Reannounced it repeats a live one
+// under a newer epoch, or for readers of the log alone, and replaces all that
+// was known of it, subscriptions included.
+type SessionConnected struct {
+	Ref
+	// Protocol is the STOMP version and the transport, "stomp/1.2+websocket".
+	Protocol   string `json:"protocol,omitempty"`
+	RemoteAddr string `json:"remote_addr,omitempty"`
+	UserAgent  string `json:"user_agent,omitempty"`
+	Meta       Meta   `json:"meta,omitempty"`
+	Status     string `json:"status,omitempty"`
+	// Claims are those of the token that readers of the log may need.
+	Claims    map[string]any `json:"claims,omitempty"`
+	ExpiresAt Time           `json:"expires_at,omitzero"`
+	// ConnectedAt is when the session began; with Reannounced, before the event.
+	ConnectedAt      Time           `json:"connected_at,omitzero"`
+	MailboxPartition int32          `json:"mailbox_partition"`
+	Reannounced      bool           `json:"reannounced,omitempty"`
+	Subscriptions    []Subscription `json:"subscriptions,omitempty"`
+}
+
+// Subscription is one of a session. ID is the client's own, unique within the
+// session.
+type Subscription struct {
+	ID          string `json:"subscription"`
+	Destination string `json:"destination"`
+	Channel     string `json:"channel"`
+	Role        Role   `json:"role"`
+}
+
+func (s Subscription) check() error {
+	switch {
+	case s.Channel == "":
+		return errors.New("channel is missing")
+	case s.Role != RoleMember && s.Role != RoleWatcher:
+		return errors.New("role is neither member nor watcher")
+	case s.Role == RoleMember && IsPersonal(s.Channel):
+		return errors.New("nobody joins a personal channel by subscription")
+	}
+	return nil
+}
+
+func (d *SessionConnected) check() error {
+	for _, s := range d.Subscriptions {
+		if err := s.check(); err != nil {
+			return err
+		}
+	}
+	return d.Ref.check()
+}
+
+// SessionSubscribed adds a subscription to a session.
+type SessionSubscribed struct {
+	Ref
+	Subscription
+}
+
+func (d *SessionSubscribed) check() error {
+	return errors.Join(d.Ref.check(), d.Subscription.check())
+}
+
+// SessionUnsubscribed takes a subscription from a session.
+type SessionUnsubscribed struct {
+	Ref
+	Subscription
+}
+
+func (d *SessionUnsubscribed) check() error {
+	return errors.Join(d.Ref.check(), d.Subscription.check())
+}
+
+// SessionUpdated replaces a session's meta and status.
+type SessionUpdated struct {
+	Ref
+	Meta   Meta   `json:"meta,omitempty"`
+	Status string `json:"status,omitempty"`
+}
+
+// SessionDisconnected ends a session.
+type SessionDisconnected struct {
+	Ref
+	Reason    Reason    `json:"reason"`
+	Initiator Initiator `json:"initiator"`
+	// CloseCode is the WebSocket close code (RFC 6455 section 7.4), 1006 where
+	// no close frame came; 0 where unknown (edge_lost).
+	CloseCode int `json:"close_code,omitempty"`
+	// Clean: the end was intended, no return is expected.
+	Clean      bool  `json:"clean"`
+	DurationMS int64 `json:"duration_ms,omitempty"`
+	FramesIn   int64 `json:"frames_in,omitempty"`
+	FramesOut  int64 `json:"frames_out,omitempty"`
+	BytesIn    int64 `json:"bytes_in,omitempty"`
+	BytesOut   int64 `json:"bytes_out,omitempty"`
+	// Note is what whoever disconnected the session by hand said of it.
+	Note string `json:"note,omitempty"`
+}
+
+func (d *SessionDisconnected) check() error {
+	if d.Reason == "" {
+		return errors.New("reason is missing")
+	}
+	return d.Ref.check()
+}
+
+// Action of a SessionCommand.
+type Action string
+
+// The actions.
+const (
+	ActionKick    Action = "kick"
+	ActionMessage Action = "message"
+)
+
+// SessionCommand comes from the HTTP API and meets every session that its user
+// has at that point of the log, or the one named.
+type SessionCommand struct {
+	User    string `json:"user"`
+	Session string `json:"session,omitempty"`
+	Action  Action `json:"action"`
+	Note    string `json:"note,omitempty"`
+	// IdempotencyKey makes repeats of one command harmless.
+	IdempotencyKey string `json:"idempotency_key,omitempty"`
+	ContentType    string `json:"content_type,omitempty"`
+	Body           string `json:"body,omitempty"`
+}
+
+func (d *SessionCommand) check() error {
+	if d.Action != ActionKick && d.Action != ActionMessage {
+		return errors.New("action is neither kick nor message")
+	}
+	return CheckUser(d.User)
+}
+
+// EdgeStarted says that older epochs of an edge hold no session any more. It
+// stands in every partition of session.lifecycle and channel.events.
+type EdgeStarted struct {
+	Edge  string `json:"edge"`
+	Epoch int64  `json:"epoch"`
+}
+
+func (d *EdgeStarted) check() error { return checkEdge(d.Edge) }
+
+// EdgeExpired says that the lease of an edge's epoch, and so of all older
+// ones, ran out. It is written to a partition by that partition's task.
+type EdgeExpired struct {
+	Edge       string `json:"edge"`
+	Epoch      int64  `json:"epoch"`
+	OwnerEpoch int64  `json:"owner_epoch"`
+}
+
+func (d *EdgeExpired) check() error { return checkEdge(d.Edge) }
+
+// LeaveDue says that the delay of a hold is over. Cause is the offset, in the
+// same partition, of the event that began the hold.
+type LeaveDue struct {
+	User       string `json:"user"`
+	Session    string `json:"session"`
+	Cause      int64  `json:"cause"`
+	OwnerEpoch int64  `json:"owner_epoch"`
+}
+
+func (d *LeaveDue) check() error {
+	if d.Session == "" {
+		return errors.New("session is missing")
+	}
+	return CheckUser(d.User)
+}
+
+// OwnerStarted is what an owner appends to its input partition first. Its
+// offset is the owner epoch. Settings that the fold needs enter the log here.
+type OwnerStarted struct {
+	Owner string `json:"owner"`
+	// Claim is unique to one take-over, so that an owner knows its own record.
+	Claim       string `json:"claim"`
+	FoldVersion int    `json:"fold_version"`
+	Delays      Delays `json:"delays,omitzero"`
+}
+
+// Delays of a leave after a session's end, in milliseconds.
+type Delays struct {
+	UncleanMS int64 `json:"unclean_ms"`
+	DrainMS   int64 `json:"drain_ms"`
+	CleanMS   int64 `json:"clean_ms"`
+}
+
+func checkEdge(edge string) error {
+	if edge == "" {
+		return errors.New("edge is missing")
+	}
+	return nil
+}
