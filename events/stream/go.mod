@@ -3,13 +3,12 @@ module rollcall.dev/events/stream
 go 1.26.0
 
 require (
+	github.com/tidwall/btree v1.8.2
 	rollcall.dev/events/schema v0.0.0
-	rollcall.dev/events/bus v0.0.0
-	rollcall.dev/internal v0.0.0
 )
 
 replace (
-	rollcall.dev/events/schema => ../../events/schema
 	rollcall.dev/events/bus => ../../events/bus
+	rollcall.dev/events/schema => ../../events/schema
 	rollcall.dev/internal => ../../internal
 )
