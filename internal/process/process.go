@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 
 	"rollcall.dev/internal/settings"
@@ -30,13 +31,33 @@ const (
 // any other error, after one line on standard error. SIGINT and SIGTERM end
 // the context; a second one ends the process at once.
 func Main(run Run) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// After the first signal the handlers go: the second one kills.
-	forget := context.AfterFunc(ctx, stop)
+	ctx, stop := untilSignal()
 	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout)
-	forget()
 	stop()
 	os.Exit(report(os.Stderr, os.Args[0], err))
+}
+
+// untilSignal returns a context that the first SIGINT or SIGTERM ends. Unlike
+// with signal.NotifyContext, signals have their own effect again before the
+// context ends, so that a second one is never lost.
+func untilSignal() (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	var watcher sync.WaitGroup
+	watcher.Go(func() {
+		select {
+		case sig := <-signals:
+			signal.Stop(signals)
+			cancel(fmt.Errorf("signal: %v", sig))
+		case <-ctx.Done():
+			signal.Stop(signals)
+		}
+	})
+	return ctx, func() {
+		cancel(nil)
+		watcher.Wait()
+	}
 }
 
 // report writes why the process ends and returns its exit code.

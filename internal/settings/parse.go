@@ -104,7 +104,10 @@ func explain(app *kong.Application, err error) error {
 	if e, ok := errors.AsType[*envError](err); ok {
 		return e
 	}
-	text := err.Error()
+	text := strings.Replace(err.Error(), `"EOL" (<EOL>)`, "nothing", 1)
+	if strings.Contains(text, "; want ") {
+		return err // from a Validate that says it all
+	}
 	for _, flag := range app.Flags {
 		named := "--" + flag.Name
 		rest, ok := strings.CutPrefix(text, named)
