@@ -108,7 +108,7 @@ func TestNoTopicIsCreatedByAsking(t *testing.T) {
 	request := kmsg.NewPtrMetadataRequest()
 	request.AllowAutoTopicCreation = true
 	topic := kmsg.NewMetadataRequestTopic()
-	topic.Topic = kmsg.StringPtr("typo")
+	topic.Topic = new("typo")
 	request.Topics = append(request.Topics, topic)
 	if _, err := request.RequestWith(t.Context(), c); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,52 @@
+# The targets of this repository; `make help` lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+MODULES  := $(shell sed -n 's:^[[:space:]]*\./::p' go.work)
+PACKAGES := $(MODULES:%=./%/...)
+# What runs in one process and shares memory; test/ drives other processes.
+RACED    := $(patsubst %,./%/...,$(filter-out test bench,$(MODULES)))
+# What needs a Kafka: these also run against a real one.
+ON_KAFKA := ./events/bus/... ./events/stream/... ./test/...
+MAINS    := $(wildcard services/*/cmd/* deploy/standalone/cmd/*)
+
+.PHONY: help
+help: ## list the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r t d; do printf '  %-14s %s\n' "$$t" "$$d"; done
+
+.PHONY: build
+build: ## bin/edge, bin/presence, bin/notifier, bin/standalone
+	mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -o bin/ $(MAINS:%=./%)
+
+.PHONY: run
+run: ## everything in one process on http://localhost:8080, log kept in ./data
+	go run ./deploy/standalone/cmd/standalone --auth=none
+
+.PHONY: test
+test: build ## all Go tests on the embedded broker; needs nothing but Go
+	go test -timeout 170s $(PACKAGES)
+
+.PHONY: race
+race: ## the same tests but those of test/, under the race detector; needs gcc
+	go test -race -timeout 300s $(RACED)
+
+.PHONY: lint
+lint: ## formatting, vet, newer ways, every module alone, house rules
+	tools/lint.sh
+
+.PHONY: bench
+bench: ## every benchmark once, so that none rots
+	go test -run '^$$' -bench . -benchtime 1x -timeout 170s $(PACKAGES)
+
+.PHONY: fuzz
+fuzz: ## every fuzzer for ten seconds
+	tools/fuzz.sh 10s
+
+.PHONY: test-kafka
+test-kafka: build ## the suites that need a Kafka, on a real Apache Kafka (Java, Maven)
+	deploy/kafka/with-kafka.sh go test -count=1 -timeout 300s $(ON_KAFKA)
+
+.PHONY: check
+check: lint test race bench fuzz test-kafka ## exactly what CI runs
