@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -23,15 +24,15 @@ func (v Version) MarshalText() ([]byte, error) { return []byte(v.String()), nil 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (v *Version) UnmarshalText(text []byte) error {
 	p, o, ok := strings.Cut(string(text), ":")
-	partition, err := strconv.ParseInt(p, 10, 32)
+	partition, err := strconv.ParseUint(p, 10, 31)
 	if err != nil || !ok {
 		return fmt.Errorf("version %q: want partition:offset", text)
 	}
-	offset, err := strconv.ParseInt(o, 10, 64)
+	offset, err := strconv.ParseUint(o, 10, 63)
 	if err != nil {
 		return fmt.Errorf("version %q: want partition:offset", text)
 	}
-	*v = Version{Partition: int32(partition), Offset: offset}
+	*v = Version{Partition: int32(partition), Offset: int64(offset)}
 	return nil
 }
 
@@ -72,6 +73,14 @@ type PresenceState struct {
 	Members   []Member `json:"members"`
 }
 
+// MarshalJSON implements json.Marshaler: a roster without members is [] and
+// never null.
+func (s PresenceState) MarshalJSON() ([]byte, error) {
+	type plain PresenceState
+	s.Members = orEmpty(s.Members)
+	return json.Marshal(plain(s))
+}
+
 // PresenceDiff is what has changed since the version before. A user in both
 // Left and Joined has left and come back.
 type PresenceDiff struct {
@@ -82,6 +91,20 @@ type PresenceDiff struct {
 	Joined  []Member    `json:"joined"`
 	Updated []Member    `json:"updated"`
 	Left    []Departure `json:"left"`
+}
+
+// MarshalJSON implements json.Marshaler: a list of none is [] and never null.
+func (d PresenceDiff) MarshalJSON() ([]byte, error) {
+	type plain PresenceDiff
+	d.Joined, d.Updated, d.Left = orEmpty(d.Joined), orEmpty(d.Updated), orEmpty(d.Left)
+	return json.Marshal(plain(d))
+}
+
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
 }
 
 // Message is a message in a channel.

@@ -2,7 +2,6 @@ package schema
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -59,6 +58,15 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// UnmarshalText implements encoding.TextUnmarshaler as UnmarshalJSON does.
+func (t *Time) UnmarshalText(b []byte) error {
+	if err := t.Time.UnmarshalText(b); err != nil {
+		return err
+	}
+	t.Time = t.UTC()
+	return nil
+}
+
 // IsZero reports the absence of a time, for `omitzero`.
 func (t Time) IsZero() bool { return t.Time.IsZero() }
 
@@ -68,81 +76,9 @@ type UnknownTypeError struct{ Type Type }
 
 func (e *UnknownTypeError) Error() string { return fmt.Sprintf("unknown event type %q", e.Type) }
 
-// Decode reads one record's value. An error other than *UnknownTypeError means
-// that it isn't a CloudEvents 1.0 object or that its data don't fit its type.
-// The returned data are a pointer to the type's struct.
-func Decode(value []byte) (Event, any, error) {
-	var ev Event
-	if err := json.Unmarshal(value, &ev); err != nil {
-		return ev, nil, fmt.Errorf("decode event: %w", err)
-	}
-	if err := ev.check(); err != nil {
-		return ev, nil, fmt.Errorf("decode event: %w", err)
-	}
-	data, err := DecodeData(ev.Type, ev.Data)
-	return ev, data, err
-}
-
-func (e *Event) check() error {
-	switch {
-	case e.SpecVersion != "1.0":
-		return fmt.Errorf("specversion %q, want 1.0", e.SpecVersion)
-	case e.ID == "":
-		return errors.New("id is missing")
-	case e.Source == "":
-		return errors.New("source is missing")
-	case e.Type == "":
-		return errors.New("type is missing")
-	}
-	return nil
-}
-
-// DecodeData reads an event's data into the struct of its type and checks what
-// every reader relies on (names, required fields).
-func DecodeData(t Type, raw json.RawMessage) (any, error) {
-	make, ok := registry[t]
-	if !ok {
-		return nil, &UnknownTypeError{Type: t}
-	}
-	data := make()
-	if err := json.Unmarshal(raw, data); err != nil {
-		return nil, fmt.Errorf("decode data of %s: %w", t, err)
-	}
-	if c, ok := data.(interface{ check() error }); ok {
-		if err := c.check(); err != nil {
-			return nil, fmt.Errorf("decode data of %s: %w", t, err)
-		}
-	}
-	return data, nil
-}
-
 // Stamp is what makes delivery effectively once: who wrote the event, and
 // which of the writer's events it is.
 type Stamp struct {
 	Source   string
 	Sequence Sequence
-}
-
-// Encode makes the record value of an event that goes to the given topic (its
-// name without prefix) and partition.
-func Encode(t Type, subject string, at Time, stamp Stamp, topic string, partition int32, data any) (id string, value []byte, err error) {
-	raw, err := json.Marshal(data)
-	if err != nil {
-		return "", nil, fmt.Errorf("encode data of %s: %w", t, err)
-	}
-	ev := Event{
-		SpecVersion: "1.0",
-		ID:          EventID(stamp.Source, topic, partition, stamp.Sequence),
-		Source:      stamp.Source,
-		Type:        t,
-		Subject:     subject,
-		Time:        at,
-		Sequence:    stamp.Sequence,
-		Data:        raw,
-	}
-	value, err = json.Marshal(&ev)
-	if err != nil {
-		return "", nil, fmt.Errorf("encode %s: %w", t, err)
-	}
-	return ev.ID, value, nil
 }

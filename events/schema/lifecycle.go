@@ -1,6 +1,10 @@
 package schema
 
-import "errors"
+import (
+	"errors"
+	"maps"
+	"slices"
+)
 
 // Ref names a session and the edge epoch that holds it. It is embedded in the
 // data of every session event.
@@ -22,7 +26,21 @@ func (r Ref) check() error {
 }
 
 // Meta is what a client says about itself, shown to the others in a channel.
+// Where it isn't left out, none is {} and never null: clients look into it.
 type Meta map[string]string
+
+// MarshalJSON implements json.Marshaler.
+func (m Meta) MarshalJSON() ([]byte, error) {
+	b := []byte{'{'}
+	for i, key := range slices.Sorted(maps.Keys(m)) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendText(append(b, '"'), key)
+		b = appendText(append(b, ':', '"'), m[key])
+	}
+	return append(b, '}'), nil
+}
 
 // SessionConnected begins a session. With Reannounced it repeats a live one
 // under a newer epoch, or for readers of the log alone, and replaces all that
