@@ -1,0 +1,119 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// GroupConfig says which group to join and how fast it reacts. Zero values take
+// the defaults.
+type GroupConfig struct {
+	Group  string
+	Topics []string
+	// SessionTimeout is how long a silent member keeps its partitions. Default
+	// 6 s, the least a broker allows by default.
+	SessionTimeout time.Duration
+	// RebalanceTimeout is how long members get to finish and rejoin. Default 10 s.
+	RebalanceTimeout time.Duration
+	// HeartbeatInterval is also how soon a member hears of a rebalance. Default 1 s.
+	HeartbeatInterval time.Duration
+	// JoinBackoff is the pause after a failed join. Default 200 ms.
+	JoinBackoff time.Duration
+	// CommitInterval is how often queued commits are sent. Default 200 ms.
+	CommitInterval time.Duration
+	// Balancers in order of preference. Default range, then round robin: range
+	// gives topics of equal partition counts pairwise to one member.
+	Balancers []kafka.GroupBalancer
+	// Start is where a partition without a commit starts: FirstOffset (the
+	// default) or LastOffset.
+	Start int64
+}
+
+func (cfg *GroupConfig) setDefaults() error {
+	if cfg.Group == "" || len(cfg.Topics) == 0 {
+		return errors.New("bus: group: name and topics are needed")
+	}
+	if cfg.Start != 0 && cfg.Start != FirstOffset && cfg.Start != LastOffset {
+		return fmt.Errorf("bus: group %s: start %d is neither FirstOffset nor LastOffset", cfg.Group, cfg.Start)
+	}
+	for _, d := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{
+		{&cfg.SessionTimeout, 6 * time.Second},
+		{&cfg.RebalanceTimeout, 10 * time.Second},
+		{&cfg.HeartbeatInterval, time.Second},
+		{&cfg.JoinBackoff, 200 * time.Millisecond},
+		{&cfg.CommitInterval, 200 * time.Millisecond},
+	} {
+		if *d.field <= 0 {
+			*d.field = d.value
+		}
+	}
+	return nil
+}
+
+const (
+	// coordinatorTimeout bounds one request to the coordinator, beyond what the
+	// request itself may wait for.
+	coordinatorTimeout = 3 * time.Second
+	// leaveGrace is how long leaving may take before the member's connections
+	// are cut: kafka-go can't interrupt a JoinGroup that waits for others. A
+	// member that was cut off is dropped after its session timeout.
+	leaveGrace = 3 * time.Second
+)
+
+// RunGroup joins the group and runs handle once per assigned partition, each in
+// a goroutine of its own. handle's context ends with the generation: at a
+// rebalance, or when ctx ends. RunGroup waits for all handlers of a generation
+// before it rejoins, so two owners in one process never overlap; between
+// processes they can, for a stopped process doesn't notice the end of its
+// generation.
+//
+// A handler that returns while its generation lives is called again for the
+// same partition, from the last Commit on, after 200 ms to 5 s: the group still
+// gives it the partition, and no other member would read it.
+//
+// RunGroup returns when ctx has ended and everything is finished, within a few
+// seconds beside the handlers' own time: nil, or an error of configuration.
+func (c *Client) RunGroup(ctx context.Context, cfg GroupConfig, handle func(ctx context.Context, cl *Claim) error) error {
+	if err := cfg.setDefaults(); err != nil {
+		return err
+	}
+	m := &member{c: c, cfg: cfg, handle: handle, log: c.log.With("group", cfg.Group), net: newMemberNet(c.cfg.Dial)}
+	defer m.net.cut()
+	cg, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
+		ID: cfg.Group, Topics: cfg.Topics, Brokers: c.cfg.Brokers, GroupBalancers: cfg.Balancers,
+		Dialer:            &kafka.Dialer{ClientID: c.cfg.ClientID, Timeout: dialTimeout, DialFunc: m.net.dial},
+		HeartbeatInterval: cfg.HeartbeatInterval, SessionTimeout: cfg.SessionTimeout,
+		RebalanceTimeout: cfg.RebalanceTimeout, JoinGroupBackoff: cfg.JoinBackoff,
+		StartOffset: cfg.Start, Timeout: coordinatorTimeout,
+		WatchPartitionChanges: true, PartitionWatchInterval: 10 * time.Second,
+	})
+	if err != nil {
+		return fmt.Errorf("bus: group %s: %w", cfg.Group, err)
+	}
+	m.group = cg
+	m.closed = make(chan struct{})
+	for ctx.Err() == nil {
+		gen, err := cg.Next(ctx)
+		if err != nil {
+			m.joinFailed(ctx, err)
+			continue
+		}
+		m.joined(gen)
+		done := make(chan struct{})
+		gen.Start(func(over context.Context) {
+			defer close(done)
+			m.generation(ctx, over, gen)
+		})
+		<-done
+	}
+	m.leave()
+	<-m.closed
+	return nil
+}

@@ -1,0 +1,216 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/segmentio/kafka-go"
+)
+
+const corruptRetries = 5
+
+// send delivers one batch after the other until none is left.
+func (q *partitionQueue) send() {
+	defer q.p.senders.Done()
+	for b := q.next(); b != nil; b = q.next() {
+		q.deliver(b)
+	}
+}
+
+// deliver brings one batch to its end, whatever that is, and reports it.
+func (q *partitionQueue) deliver(b *batch) {
+	base, err := q.attempts(b)
+	switch {
+	case err == nil:
+		q.advance(b.enc.count)
+		q.finish(b, base, nil)
+	case errors.Is(err, errSplit):
+		q.split(b)
+	default:
+		if errors.Is(err, ErrClosed) {
+			q.p.failed.Add(int64(len(b.done)))
+		} else {
+			q.p.c.log.Error("records refused", "topic", q.tp.topic, "partition", q.tp.partition,
+				"records", b.enc.count, "reason", err)
+		}
+		q.afterFailure(b)
+		q.finish(b, -1, err)
+	}
+}
+
+// advance moves the sequence, which wraps from 2^31-1 to 0.
+func (q *partitionQueue) advance(n int32) {
+	q.sequence = nextSequence(q.sequence, n)
+}
+
+func nextSequence(sequence, n int32) int32 {
+	return int32((int64(sequence) + int64(n)) & math.MaxInt32)
+}
+
+// afterFailure: should an attempt of the failed batch be in the log after all,
+// the next batch under the same sequence would be taken for its repeat and be
+// dropped. So the partition goes on under a new producer id.
+func (q *partitionQueue) afterFailure(b *batch) {
+	if b.lent {
+		q.id = noProducerID
+		q.sequence = 0
+	}
+}
+
+func (q *partitionQueue) finish(b *batch, base int64, err error) {
+	n, held := len(b.done), b.held
+	for i, done := range b.done {
+		if done == nil {
+			continue
+		}
+		r := Result{Partition: q.tp.partition, Offset: -1, Err: err}
+		if err == nil && base >= 0 {
+			r.Offset = base + int64(i)
+		}
+		done(r)
+	}
+	q.mu.Lock()
+	q.inFlight = nil
+	q.mu.Unlock()
+	b.free()
+	q.p.budget.release(n, held)
+}
+
+// errSplit: the batch was refused for its size and holds several records.
+var errSplit = errors.New("batch to be split")
+
+// attempts sends one batch until it has an outcome.
+func (q *partitionQueue) attempts(b *batch) (base int64, err error) {
+	wait := newBackoff()
+	var gone missingWatch
+	sealed := noProducerID
+	for corrupt := 0; ; {
+		if sealed, err = q.seal(b, sealed); err != nil {
+			return -1, err
+		}
+		base, err, answered := q.p.c.produce(q.p.abort, q.tp.topic, q.tp.partition, b.enc.buf, q.p.cfg.RequestTimeout)
+		b.lent = b.lent || !answered
+		switch v := judge(err); v {
+		case verdictDone, verdictDuplicate:
+			q.recovered()
+			if v == verdictDuplicate {
+				base = -1
+			}
+			return base, nil
+		case verdictSplit:
+			if b.enc.count > 1 {
+				return -1, errSplit
+			}
+			return -1, fmt.Errorf("%w: %w", ErrRecordTooLarge, err)
+		case verdictFail:
+			return -1, err
+		case verdictFenced, verdictNewID:
+			if err := q.newIdentity(err); err != nil {
+				return -1, err
+			}
+			sealed = noProducerID
+		case verdictRetryFew:
+			if corrupt++; corrupt > corruptRetries {
+				return -1, err
+			}
+		}
+		if missing := gone.missing(q.p.abort, q.p.c, q.tp.topic, q.tp.partition, err); missing != nil {
+			return -1, missing
+		}
+		q.failed(err)
+		q.p.c.refresh()
+		if wait.sleep(q.p.abort) != nil {
+			return -1, fmt.Errorf("%w: %w (last: %w)", ErrClosed, ErrUnknownOutcome, err)
+		}
+	}
+}
+
+// seal gives the batch its identity and sequence, unless it has it already.
+func (q *partitionQueue) seal(b *batch, sealed producerID) (producerID, error) {
+	if sealed != noProducerID {
+		return sealed, nil
+	}
+	used := noProducerID
+	if q.retired {
+		used = q.id
+	}
+	id, err := q.p.id.replace(q.p.abort, used)
+	if err != nil {
+		if q.p.abort.Err() != nil {
+			err = fmt.Errorf("%w: %w", ErrClosed, err)
+		}
+		return noProducerID, err
+	}
+	if id != q.id {
+		q.id, q.sequence, q.retired = id, 0, false
+	}
+	if b.lent {
+		b.enc.buf = slices.Clone(b.enc.buf)
+	}
+	b.enc.seal(id, q.sequence)
+	sealProduce(b.enc.buf, b.enc.start)
+	return id, nil
+}
+
+// newIdentity makes the batch go out again under a new producer id, sequence 0.
+//
+// This can't reorder: the refused batch is still the only one in flight, those
+// behind it wait, and by the verdict it isn't in the log. Nor can an earlier
+// attempt of it, still in some socket, come through after its repeat: it meets
+// the same disagreement of sequences that the refused attempt met, since the
+// old id's state in the partition can't change without a batch of the old id.
+func (q *partitionQueue) newIdentity(cause error) error {
+	if q.p.cfg.TransactionalID != "" {
+		q.p.id.fence()
+		return fmt.Errorf("%w: %w", ErrFenced, cause)
+	}
+	q.p.c.log.Warn("taking a new producer id", "topic", q.tp.topic, "partition", q.tp.partition, "reason", cause)
+	q.retired = true
+	return nil
+}
+
+func (q *partitionQueue) failed(err error) {
+	if !q.out && !errors.Is(err, context.Canceled) {
+		q.out = true
+		q.p.c.log.Warn("publishing is interrupted, retrying", "topic", q.tp.topic, "partition", q.tp.partition, "reason", err)
+	}
+}
+
+func (q *partitionQueue) recovered() {
+	if q.out {
+		q.out = false
+		q.p.c.log.Info("publishing goes on", "topic", q.tp.topic, "partition", q.tp.partition)
+	}
+}
+
+// split replaces a batch in flight by its two halves, at the queue's front.
+func (q *partitionQueue) split(b *batch) {
+	size := b.enc.size()
+	q.shrink(max(size/2, 1024))
+	dec := decoder{topic: q.tp.topic, partition: q.tp.partition}
+	recs, _, err := dec.recordSet(b.enc.buf[b.enc.start:], 0)
+	if err != nil || len(recs) != len(b.done) {
+		q.finish(b, -1, fmt.Errorf("%w: can't split: %v", kafka.MessageSizeTooLarge, err))
+		return
+	}
+	mid := len(recs) / 2
+	halves := []*batch{q.newBatch(b.since), q.newBatch(b.since)}
+	for i := range recs {
+		h := halves[0]
+		if i >= mid {
+			h = halves[1]
+		}
+		h.enc.add(&recs[i], b.since)
+		h.done = append(h.done, b.done[i])
+	}
+	halves[0].held = b.held / 2
+	halves[1].held = b.held - b.held/2
+	q.mu.Lock()
+	q.pending = append(halves, q.pending...)
+	q.inFlight = nil
+	q.mu.Unlock()
+	b.free()
+}
