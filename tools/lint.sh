@@ -31,6 +31,7 @@ GOWORK=off go -C tools build -o ../.cache/tools/ tool &&
 
 # As a Docker build sees it: no workspace, only replace lines, and no C.
 for module in $(tools/modules.sh); do
+  [[ -n $(files "$module/*.go") ]] || continue
   step "$module alone"
   (cd "$module" && GOWORK=off CGO_ENABLED=0 go build ./...) || wrong "$module does not build alone"
   (cd "$module" && GOWORK=off go mod tidy -diff) || wrong "$module/go.mod is not tidy" "GOWORK=off go mod tidy"

@@ -87,14 +87,18 @@ func (t *tree) visit(file string, entry fs.DirEntry, err error) error {
 		t.mods[path.Dir(name)] = string(content)
 		return err
 	case strings.HasSuffix(base, ".go"):
-		return t.parse(file, name)
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		return t.parse(name, content)
 	}
 	return nil
 }
 
-func (t *tree) parse(file, name string) error {
+func (t *tree) parse(name string, content []byte) error {
 	fset := token.NewFileSet()
-	syntax, err := parser.ParseFile(fset, file, nil, parser.SkipObjectResolution)
+	syntax, err := parser.ParseFile(fset, name, content, parser.SkipObjectResolution|parser.ParseComments)
 	if err != nil {
 		return err
 	}
