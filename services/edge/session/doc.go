@@ -1,0 +1,16 @@
+// Package session is the state machine of one STOMP session: bytes in,
+// actions out. It knows no socket, no Kafka, no clock and no lock; the hub
+// that owns a [Session] serialises the calls and carries the actions out.
+//
+//	               CONNECT                 Accept                DISCONNECT
+//	AwaitingConnect ─────▶ Connecting ──────────────▶ Live ─────────────────▶ Closing
+//	      │                     │  (input is parked)    │                        ▲
+//	      └─────────────────────┴───────────────────────┴── bad input, Fail ─────┘
+//
+// Connecting lasts while the hub authenticates the user and waits until
+// session.connected is acknowledged. A client that doesn't wait for CONNECTED
+// is not punished: its frames are kept, up to one frame's limit.
+//
+// Whatever a client sends is answered by an action or ends the session with
+// one [Fail] that says what is wrong. In Closing input is ignored.
+package session
