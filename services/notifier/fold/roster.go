@@ -1,0 +1,48 @@
+package fold
+
+import "rollcall.dev/events/schema"
+
+// here puts a member as the event says. Whether that is told as a join or as
+// an update follows from the roster, so that edges hear of each join once; a
+// repeat of what is known isn't told at all.
+func (s step) here(channel string, m schema.Member) {
+	key := memberKey(channel, m.User)
+	known, was := get[*Member](s, key)
+	next := &Member{schema.ChannelMember{Member: m, Joined: s.in.Offset}}
+	if !was {
+		s.Put(key, next)
+		s.count(channel, +1)
+		s.pass(channel, schema.TypePresenceJoined)
+		return
+	}
+	if known.says(m.Meta, m.Status) {
+		return
+	}
+	next.Joined, next.Since = known.Joined, known.Since
+	s.Put(key, next)
+	s.pass(channel, schema.TypePresenceUpdated)
+}
+
+func (s step) left(d *schema.PresenceLeft) {
+	key := memberKey(d.Channel, d.User)
+	if _, was := s.Get(key); !was {
+		return
+	}
+	s.Delete(key)
+	s.count(d.Channel, -1)
+	s.pass(d.Channel, schema.TypePresenceLeft)
+}
+
+func (s step) count(channel string, by int) {
+	key := channelKey(channel)
+	next := Channel{Name: channel}
+	if known, ok := get[*Channel](s, key); ok {
+		next = *known
+	}
+	next.Count += by
+	if next.Count == 0 {
+		s.Delete(key)
+		return
+	}
+	s.Put(key, &next)
+}
