@@ -29,6 +29,7 @@ var mayImport = map[string][]string{
 var pure = []string{
 	"events/stream/fold",
 	"services/presence/fold",
+	"services/edge/stomp",
 }
 
 // impureImports are what a pure package may not import, itself or below.

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,8 +24,10 @@ const EnvBrokers = "ROLLCALL_TEST_BROKERS"
 type Broker struct {
 	t       testing.TB
 	opts    []kfake.Opt
-	durable bool
+	addrs   []string
 	ports   []int
+
+	mu      sync.Mutex // a test may restart beside those who look
 	cluster *kfake.Cluster
 }
 
@@ -39,7 +43,6 @@ func Durable() Option {
 // DataDir keeps the log in dir.
 func DataDir(dir string) Option {
 	return func(b *Broker) {
-		b.durable = true
 		b.opts = append(b.opts, kfake.DataDir(dir))
 	}
 }
@@ -68,7 +71,8 @@ func Start(t testing.TB, options ...Option) *Broker {
 	if err := b.start(); err != nil {
 		t.Fatalf("start the embedded broker: %v", err)
 	}
-	for _, addr := range b.cluster.ListenAddrs() {
+	b.addrs = b.cluster.ListenAddrs()
+	for _, addr := range b.addrs {
 		port, err := portOf(addr)
 		if err != nil {
 			t.Fatalf("port of the embedded broker: %v", err)
@@ -85,26 +89,38 @@ func (b *Broker) start() error {
 		opts = append(opts[:len(opts):len(opts)], kfake.Ports(b.ports...))
 	}
 	cluster, err := kfake.NewCluster(opts...)
+	if err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.cluster = cluster
-	return err
+	return nil
 }
 
-// Addrs are the addresses of all nodes.
-func (b *Broker) Addrs() []string { return b.cluster.ListenAddrs() }
+// Addrs are the addresses of all nodes. They stay the same over a restart.
+func (b *Broker) Addrs() []string { return slices.Clone(b.addrs) }
 
 // Addr is the address of the first node.
-func (b *Broker) Addr() string { return b.Addrs()[0] }
+func (b *Broker) Addr() string { return b.addrs[0] }
 
 // Cluster is the broker itself, for faults, compaction and moved partitions.
-// After a restart it is another.
-func (b *Broker) Cluster() *kfake.Cluster { return b.cluster }
+// After a restart it is another, and while stopped nil.
+func (b *Broker) Cluster() *kfake.Cluster {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.cluster
+}
 
 // Stop ends the broker as a crash of all nodes looks from outside: connections
 // break and the ports are closed. Stopped twice is fine.
 func (b *Broker) Stop() {
-	if b.cluster != nil {
-		b.cluster.Close()
-		b.cluster = nil
+	b.mu.Lock()
+	cluster := b.cluster
+	b.cluster = nil
+	b.mu.Unlock()
+	if cluster != nil {
+		cluster.Close()
 	}
 }
 
@@ -120,7 +136,6 @@ func (b *Broker) Restart() {
 		if err == nil {
 			return
 		}
-		b.cluster = nil
 		if time.Now().After(deadline) {
 			b.t.Fatalf("restart the embedded broker: %v", err)
 		}

@@ -87,6 +87,9 @@ func TestStopClosesThePort(t *testing.T) {
 	addr := b.Addr()
 	b.Stop()
 	b.Stop()
+	if b.Addr() != addr || b.Cluster() != nil {
+		t.Errorf("stopped: address %s, was %s; cluster %v", b.Addr(), addr, b.Cluster())
+	}
 	if conn, err := net.DialTimeout("tcp", addr, time.Second); err == nil {
 		conn.Close()
 		t.Error("a stopped broker takes connections")
