@@ -22,10 +22,10 @@ const EnvBrokers = "ROLLCALL_TEST_BROKERS"
 
 // Broker is an embedded broker. It ends with the test that started it.
 type Broker struct {
-	t       testing.TB
-	opts    []kfake.Opt
-	addrs   []string
-	ports   []int
+	t     testing.TB
+	opts  []kfake.Opt
+	addrs []string
+	ports []int
 
 	mu      sync.Mutex // a test may restart beside those who look
 	cluster *kfake.Cluster
