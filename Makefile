@@ -48,5 +48,13 @@ fuzz: ## every fuzzer for ten seconds
 test-kafka: build ## the suites that need a Kafka, on a real Apache Kafka (Java, Maven)
 	deploy/kafka/with-kafka.sh go test -count=1 -timeout 300s $(ON_KAFKA)
 
+.PHONY: test-clients
+test-clients: build ## the binaries with stock STOMP clients on Node (npm)
+	test/clients/run.sh
+
+.PHONY: test-browser
+test-browser: build ## the demo page in headless Chromium; screenshots in artifacts/
+	test/browser/run.sh
+
 .PHONY: check
 check: lint test race bench fuzz test-kafka ## exactly what CI runs
