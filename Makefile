@@ -9,7 +9,7 @@ PACKAGES := $(MODULES:%=./%/...)
 RACED    := $(patsubst %,./%/...,$(filter-out test bench,$(MODULES)))
 # What needs a Kafka: these also run against a real one.
 ON_KAFKA := ./events/bus/... ./events/stream/... ./test/...
-MAINS    := $(wildcard services/*/cmd/* deploy/standalone/cmd/*)
+MAINS    := $(dir $(wildcard services/*/cmd/*/main.go deploy/standalone/cmd/*/main.go))
 
 .PHONY: help
 help: ## list the targets
@@ -18,7 +18,7 @@ help: ## list the targets
 .PHONY: build
 build: ## bin/edge, bin/presence, bin/notifier, bin/standalone
 	mkdir -p bin
-	CGO_ENABLED=0 go build -trimpath -o bin/ $(MAINS:%=./%)
+	$(if $(MAINS),CGO_ENABLED=0 go build -trimpath -o bin/ $(MAINS:%=./%))
 
 .PHONY: run
 run: ## everything in one process on http://localhost:8080, log kept in ./data
