@@ -1,0 +1,9 @@
+package outbox
+
+import (
+	"testing"
+
+	"rollcall.dev/internal/leakcheck"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
