@@ -23,6 +23,11 @@ func (b *backoff) reset() { b.next = backoffMin }
 func (b *backoff) sleep(ctx context.Context) error {
 	d := b.next/2 + rand.N(b.next/2+1)
 	b.next = min(2*b.next, b.max)
+	return sleep(ctx, d)
+}
+
+// sleep pauses for d, or returns ctx's cause when ctx ends first.
+func sleep(ctx context.Context, d time.Duration) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

@@ -101,8 +101,7 @@ func (d *delivery) await(ctx context.Context, rec *Record, msg *message.Message,
 			cancel()
 			return
 		}
-		pause := backoff{next: 2 * d.cfg.NackResend, max: 2 * d.cfg.NackResend}
-		if pause.sleep(ctx) != nil {
+		if sleep(ctx, d.cfg.NackResend) != nil {
 			return
 		}
 		msg, cancel = d.message(rec)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"strconv"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -61,10 +63,14 @@ const (
 	// coordinatorTimeout bounds one request to the coordinator, beyond what the
 	// request itself may wait for.
 	coordinatorTimeout = 3 * time.Second
-	// leaveGrace is how long leaving may take before the member's connections
-	// are cut: kafka-go can't interrupt a JoinGroup that waits for others. A
-	// member that was cut off is dropped after its session timeout.
+	// leaveGrace is how long leaving a generation may take before the member's
+	// connections are cut.
 	leaveGrace = 3 * time.Second
+	// joinGrace is the same while joining: kafka-go can't interrupt a JoinGroup
+	// that waits for others.
+	joinGrace = 500 * time.Millisecond
+	// sweepTimeout bounds the search for what kafka-go left behind in the group.
+	sweepTimeout = 2 * time.Second
 )
 
 // RunGroup joins the group and runs handle once per assigned partition, each in
@@ -84,11 +90,14 @@ func (c *Client) RunGroup(ctx context.Context, cfg GroupConfig, handle func(ctx 
 	if err := cfg.setDefaults(); err != nil {
 		return err
 	}
-	m := &member{c: c, cfg: cfg, handle: handle, log: c.log.With("group", cfg.Group), net: newMemberNet(c.cfg.Dial)}
+	m := &member{
+		c: c, cfg: cfg, handle: handle, log: c.log.With("group", cfg.Group), net: newMemberNet(c.cfg.Dial),
+		clientID: c.cfg.ClientID + "-" + strconv.FormatUint(rand.Uint64(), 36),
+	}
 	defer m.net.cut()
 	cg, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
 		ID: cfg.Group, Topics: cfg.Topics, Brokers: c.cfg.Brokers, GroupBalancers: cfg.Balancers,
-		Dialer:            &kafka.Dialer{ClientID: c.cfg.ClientID, Timeout: dialTimeout, DialFunc: m.net.dial},
+		Dialer:            &kafka.Dialer{ClientID: m.clientID, Timeout: dialTimeout, DialFunc: m.net.dial},
 		HeartbeatInterval: cfg.HeartbeatInterval, SessionTimeout: cfg.SessionTimeout,
 		RebalanceTimeout: cfg.RebalanceTimeout, JoinGroupBackoff: cfg.JoinBackoff,
 		StartOffset: cfg.Start, Timeout: coordinatorTimeout,
@@ -113,7 +122,7 @@ func (c *Client) RunGroup(ctx context.Context, cfg GroupConfig, handle func(ctx 
 		})
 		<-done
 	}
-	m.leave()
+	m.leave(joinGrace)
 	<-m.closed
 	return nil
 }

@@ -20,6 +20,9 @@ type member struct {
 	net    *memberNet
 	group  *kafka.ConsumerGroup
 
+	// clientID is this member's alone, so that it can be found in the group.
+	clientID string
+
 	failing bool // a failed join has been logged
 
 	leaveOnce sync.Once
@@ -44,16 +47,46 @@ func (m *member) joined(gen *kafka.Generation) {
 }
 
 // leave begins to leave the group. It must begin before the last generation's
-// function returns, or kafka-go would join again first.
-func (m *member) leave() {
+// function returns, or kafka-go would join again first. After grace the
+// connections are cut.
+func (m *member) leave(grace time.Duration) {
 	m.leaveOnce.Do(func() {
-		cut := time.AfterFunc(leaveGrace, m.net.cut)
+		cut := time.AfterFunc(grace, m.net.cut)
 		go func() {
 			defer close(m.closed)
 			defer cut.Stop()
 			_ = m.group.Close() // always nil
+			if grace == joinGrace {
+				m.sweep()
+			}
 		}()
 	})
+}
+
+// sweep takes what is left of this member out of the group. kafka-go leaves no
+// group while it is joining one, and the others would have to wait for the
+// session timeout before they get partitions.
+func (m *member) sweep() {
+	ctx, cancel := context.WithTimeout(context.Background(), sweepTimeout)
+	defer cancel()
+	res, err := m.c.api.DescribeGroups(ctx, &kafka.DescribeGroupsRequest{GroupIDs: []string{m.cfg.Group}})
+	if err != nil {
+		m.log.Debug("can't look for what is left in the group", "reason", err)
+		return
+	}
+	for _, g := range res.Groups {
+		for _, other := range g.Members {
+			if other.ClientID != m.clientID {
+				continue
+			}
+			_, err := m.c.api.LeaveGroup(ctx, &kafka.LeaveGroupRequest{
+				GroupID: m.cfg.Group, Members: []kafka.LeaveGroupRequestMember{{ID: other.MemberID}},
+			})
+			if err != nil {
+				m.log.Debug("can't leave the group, the session timeout will", "member", other.MemberID, "reason", err)
+			}
+		}
+	}
 }
 
 // generation owns the partitions of one generation. It runs inside kafka-go's
@@ -83,7 +116,7 @@ func (m *member) generation(ctx, over context.Context, gen *kafka.Generation) {
 	close(stop)
 	keeper.Wait() // sends what is queued: the generation is still ours to commit in
 	if over.Err() == nil {
-		m.leave()
+		m.leave(leaveGrace)
 		<-over.Done()
 	}
 }

@@ -29,7 +29,7 @@ func suitePubSub(t *testing.T, c *Client, group string) (message.Publisher, mess
 		PartitionKey: func(_ string, msg *message.Message) string { return msg.Metadata.Get("partition_key") },
 	})
 	sub := NewSubscriber(c, SubscriberConfig{
-		Group: group, Create: create, AckGrace: 200 * time.Millisecond,
+		Group: group, Create: create, AckGrace: 200 * time.Millisecond, NackResend: 5 * time.Millisecond,
 		Tuning: GroupConfig{HeartbeatInterval: 300 * time.Millisecond},
 		Read:   ReaderConfig{MaxWait: 250 * time.Millisecond},
 	})
