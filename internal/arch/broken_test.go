@@ -87,6 +87,19 @@ var broken = map[string]struct {
 		map[string]string{"services/edge/cmd/edge/main.go": `package main; import "os"; func main() { os.Exit(1) }`},
 		"",
 	},
+	"a test that sleeps": {
+		"tests don't sleep",
+		map[string]string{"services/edge/x_test.go": `package edge; import "time"; func F() { time.Sleep(1) }`},
+		"x_test.go:1 sleeps",
+	},
+	"a test that sleeps in a bubble or between tries": {
+		"tests don't sleep",
+		map[string]string{
+			"services/edge/x_test.go": `package edge; import ("time"; _ "testing/synctest"); func F() { time.Sleep(1) }`,
+			"services/edge/y_test.go": `package edge; import "time"; func F() { for { time.Sleep(1) } }`,
+		},
+		"",
+	},
 	"a long file": {
 		"sizes",
 		map[string]string{"services/edge/x.go": "package edge\n" + strings.Repeat("\n", maxFileLines)},

@@ -18,6 +18,7 @@ var checks = map[string]func(repo *tree, wrong report){
 	"places":                 places,
 	"nothing exits but main": belowMain,
 	"sizes":                  sizes,
+	"tests don't sleep":      sleeps,
 }
 
 // arrows: a module imports only what lies below it.
@@ -153,6 +154,30 @@ func sizes(repo *tree, wrong report) {
 			}
 			if n := s.fset.Position(f.End()).Line - s.fset.Position(f.Pos()).Line + 1; n > maxFuncLines {
 				wrong("%s: %s has %d lines, more than %d", s.name, f.Name.Name, n, maxFuncLines)
+			}
+		}
+	}
+}
+
+// sleeps: a test waits for what it waits for, not for a time. Between two tries
+// of a loop, and on the fake clock of a bubble, a sleep is right.
+func sleeps(repo *tree, wrong report) {
+	for _, s := range repo.files {
+		if _, bubble := s.imports["testing/synctest"]; bubble || !s.test {
+			continue
+		}
+		looped := map[int]bool{}
+		ast.Inspect(s.syntax, func(n ast.Node) bool {
+			if loop, ok := n.(*ast.ForStmt); ok {
+				for line := s.fset.Position(loop.Pos()).Line; line <= s.fset.Position(loop.End()).Line; line++ {
+					looped[line] = true
+				}
+			}
+			return true
+		})
+		for _, line := range s.calls("time", "Sleep") {
+			if !looped[line] {
+				wrong("%s:%d sleeps: use testing/synctest, a channel or retry.Eventually", s.name, line)
 			}
 		}
 	}
