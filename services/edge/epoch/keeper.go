@@ -1,0 +1,138 @@
+package epoch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"rollcall.dev/events/bus"
+	"rollcall.dev/events/schema"
+	"rollcall.dev/internal/startstop"
+)
+
+// Status is what a beat says of the edge.
+type Status struct {
+	Sessions int
+	Draining bool
+	// Oldest is the age of the oldest event that Kafka hasn't acknowledged,
+	// wherever it waits.
+	Oldest time.Duration
+}
+
+// Config of a keeper.
+type Config struct {
+	// Client is the keeper's own: beats must not wait behind anything.
+	Client           *bus.Client
+	Topic            string
+	Edge             string
+	MailboxPartition int32
+	Interval         time.Duration
+	// Run is unique to this process.
+	Run    string
+	Status func() Status
+	// Entered is called for each epoch, the first one included: when its claim
+	// is acknowledged and, for the first, its first beat too. It must not block
+	// for long; sessions and interests are announced in its own time.
+	Entered func(epoch int64)
+	Logger  *slog.Logger
+}
+
+// Keeper claims epochs and beats. Its loop ends with ErrInUse when another
+// process has claimed the edge's id.
+type Keeper struct {
+	startstop.Runner
+	cfg   Config
+	watch watch // of the loop's goroutine
+	from  int64 // offset in cluster.heartbeat from before the first claim
+
+	epoch  atomic.Int64
+	claims int
+	renew  chan string // why; one is enough
+
+	mu      sync.Mutex
+	goodbye bool
+}
+
+// renewPause keeps a verdict that returns at once from becoming a storm.
+const renewPause = time.Second
+
+// New makes a keeper. It does no I/O.
+func New(cfg Config) *Keeper {
+	return &Keeper{cfg: cfg, watch: watch{edge: cfg.Edge, run: cfg.Run}, renew: make(chan string, 1)}
+}
+
+// Start claims the first epoch, has a first beat acknowledged and then calls
+// Entered. It waits for Kafka as long as ctx lasts.
+func (k *Keeper) Start(ctx context.Context) error { return k.Run(ctx, k.begin, k.run) }
+
+// Epoch is the current one, 0 before the first.
+func (k *Keeper) Epoch() int64 { return k.epoch.Load() }
+
+// Renew asks for a new epoch, because the edge itself has lost something.
+func (k *Keeper) Renew(why string) {
+	select {
+	case k.renew <- why:
+	default: // one is on its way already
+	}
+}
+
+func (k *Keeper) begin(ctx context.Context) error {
+	_, next, err := k.cfg.Client.Offsets(ctx, k.cfg.Topic, 0)
+	if err != nil {
+		return fmt.Errorf("end of %s: %w", k.cfg.Topic, err)
+	}
+	k.from = next
+	if err := k.claim(ctx); err != nil {
+		return err
+	}
+	p := k.cfg.Client.NewProducer(bus.ProducerConfig{})
+	defer func() { _ = p.Close(ctx) }()
+	if _, err := p.PublishWait(ctx, k.record(k.beat(0))); err != nil {
+		return fmt.Errorf("first heartbeat: %w", err)
+	}
+	k.cfg.Entered(k.watch.epoch)
+	return nil
+}
+
+// claim appends claims until the offset of one is known. A producer of its own
+// keeps it from waiting behind a beat that is stuck.
+func (k *Keeper) claim(ctx context.Context) error {
+	p := k.cfg.Client.NewProducer(bus.ProducerConfig{})
+	defer func() { _ = p.Close(ctx) }()
+	for {
+		k.claims++
+		hb := k.beat(0)
+		hb.Claim, hb.Epoch = k.watch.claim(k.claims), 0
+		results, err := p.PublishWait(ctx, k.record(hb))
+		if err != nil {
+			return fmt.Errorf("claim an epoch: %w", err)
+		}
+		if offset := results[0].Offset; offset >= 0 {
+			k.watch.epoch = offset
+			k.epoch.Store(offset)
+			k.cfg.Logger.Info("epoch claimed", "edge", k.cfg.Edge, "epoch", offset)
+			return nil
+		}
+	}
+}
+
+func (k *Keeper) beat(n int64) schema.Heartbeat {
+	s := k.cfg.Status()
+	return schema.Heartbeat{
+		Kind: schema.KindEdge, Instance: k.cfg.Edge, Run: k.cfg.Run, Beat: n, At: schema.At(time.Now()),
+		Epoch: k.epoch.Load(), MailboxPartition: k.cfg.MailboxPartition,
+		Sessions: s.Sessions, Draining: s.Draining, OldestMS: s.Oldest.Milliseconds(),
+	}
+}
+
+func (k *Keeper) record(hb schema.Heartbeat) bus.Record {
+	value, err := json.Marshal(hb)
+	if err != nil {
+		panic(fmt.Sprintf("epoch: encode heartbeat: %v", err)) // a struct of plain fields
+	}
+	return bus.Record{Topic: k.cfg.Topic, Key: []byte(schema.KindEdge + "/" + k.cfg.Edge), Value: value}
+}

@@ -1,0 +1,260 @@
+package epoch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"rollcall.dev/events/bus"
+	"rollcall.dev/events/schema"
+	"rollcall.dev/internal/brokertest"
+	"rollcall.dev/internal/leakcheck"
+	"rollcall.dev/internal/retry"
+	"rollcall.dev/internal/startstop"
+	"rollcall.dev/internal/startstop/startstoptest"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
+
+const interval = 20 * time.Millisecond
+
+// cluster is a cluster.heartbeat topic and what stands in it.
+type cluster struct {
+	t      *testing.T
+	ctx    context.Context
+	client *bus.Client
+	topic  string
+}
+
+func newCluster(t *testing.T, brokers []string) *cluster {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	t.Cleanup(cancel)
+	client, err := bus.Open(bus.Config{Brokers: brokers, ClientID: t.Name()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	c := &cluster{t, ctx, client, brokertest.Prefix(t) + schema.TopicHeartbeat}
+	if err := client.EnsureTopics(ctx, true, bus.Topic{Name: c.topic, Partitions: 1}); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// keeper makes one of edge-0 whose epochs arrive in the channel.
+func (c *cluster) keeper(run string) (*Keeper, chan int64) {
+	entered := make(chan int64, 16)
+	return New(Config{Client: c.client, Topic: c.topic, Edge: "edge-0", MailboxPartition: 3, Interval: interval, Run: run,
+		Status:  func() Status { return Status{Sessions: 7, Oldest: 1500 * time.Millisecond} },
+		Entered: func(epoch int64) { entered <- epoch },
+		Logger:  slog.New(slog.DiscardHandler)}), entered
+}
+
+func (c *cluster) start(k *Keeper) {
+	c.t.Helper()
+	if err := k.Start(c.ctx); err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() { _ = k.Stop(context.WithoutCancel(c.ctx)) })
+}
+
+func (c *cluster) say(hb schema.Heartbeat) {
+	c.t.Helper()
+	value, err := json.Marshal(hb)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.write(value)
+}
+
+func (c *cluster) write(value []byte) {
+	c.t.Helper()
+	p := c.client.NewProducer(bus.ProducerConfig{})
+	defer p.Close(c.ctx)
+	if _, err := p.PublishWait(c.ctx, bus.Record{Topic: c.topic, Value: value}); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// read returns all that stands in the topic.
+func (c *cluster) read() (all []schema.Heartbeat) {
+	c.t.Helper()
+	r := c.client.NewReader(bus.ReaderConfig{Topic: c.topic, Start: bus.FirstOffset, MaxWait: 10 * time.Millisecond})
+	for {
+		b, err := r.Next(c.ctx)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		for _, rec := range b.Records {
+			var hb schema.Heartbeat
+			if json.Unmarshal(rec.Value, &hb) == nil {
+				all = append(all, hb)
+			}
+		}
+		if b.Next >= b.HighWatermark {
+			return all
+		}
+	}
+}
+
+func next(t *testing.T, entered chan int64) int64 {
+	t.Helper()
+	select {
+	case e := <-entered:
+		return e
+	case <-time.After(10 * time.Second):
+		t.Fatal("no epoch was entered")
+		return 0
+	}
+}
+
+func TestTheEpochIsTheOffsetOfTheClaim(t *testing.T) {
+	c := newCluster(t, brokertest.Brokers(t))
+	c.say(schema.Heartbeat{Kind: schema.KindEdge, Instance: "edge-0", Claim: "former/1"})
+	k, entered := c.keeper("a")
+	c.start(k)
+	if e := next(t, entered); e != 1 || k.Epoch() != 1 {
+		t.Fatalf("entered %d, epoch %d, want 1", e, k.Epoch())
+	}
+	first := c.read()[2] // acknowledged before Entered
+	if first.Claim != "" || first.Epoch != 1 || first.MailboxPartition != 3 || first.Sessions != 7 || first.OldestMS != 1500 {
+		t.Fatalf("first beat %+v", first)
+	}
+	retry.Eventually(t, 5*time.Second, func() error {
+		if n := len(c.read()); n < 6 {
+			return fmt.Errorf("%d beats", n)
+		}
+		return nil
+	})
+	k.Goodbye()
+	if err := k.Stop(c.ctx); err != nil {
+		t.Fatal(err)
+	}
+	all := c.read()
+	if last := all[len(all)-1]; !last.Stopped || last.Epoch != 1 {
+		t.Fatalf("last beat %+v", last)
+	}
+}
+
+// Scenario 19, the edge's half: exactly one new epoch for one gap, however
+// often and by however many it is reported.
+func TestAVerdictMakesExactlyOneNewEpoch(t *testing.T) {
+	c := newCluster(t, brokertest.Brokers(t))
+	k, entered := c.keeper("a")
+	c.start(k)
+	first := next(t, entered)
+	verdict := schema.Heartbeat{Kind: schema.KindPresence, Instance: "p", Verdicts: []schema.EdgeVerdict{{Edge: "edge-0", Epoch: first, Verdict: schema.VerdictGap}}}
+	c.write([]byte("no heartbeat"))
+	for range 5 {
+		c.say(verdict)
+	}
+	second := next(t, entered)
+	if second <= first {
+		t.Fatalf("epoch %d after %d", second, first)
+	}
+	c.say(verdict)
+	// A verdict on the second shows that those on the first were passed over.
+	verdict.Verdicts[0] = schema.EdgeVerdict{Edge: "edge-0", Epoch: second, Verdict: schema.VerdictExpired}
+	c.say(verdict)
+	third := next(t, entered)
+	var claims []int64
+	for i, hb := range c.read() {
+		if hb.Claim != "" {
+			claims = append(claims, int64(i))
+		}
+	}
+	// One record before the claims isn't a heartbeat and isn't counted by read.
+	if len(claims) != 3 || third <= second {
+		t.Fatalf("claims at %v, epochs %d %d %d", claims, first, second, third)
+	}
+}
+
+func TestRenew(t *testing.T) {
+	c := newCluster(t, brokertest.Brokers(t))
+	k, entered := c.keeper("a")
+	c.start(k)
+	first := next(t, entered)
+	k.Renew("lost something")
+	k.Renew("lost something else")
+	if second := next(t, entered); second <= first {
+		t.Fatalf("epoch %d after %d", second, first)
+	}
+}
+
+// Scenario 36: the older of two edges of one name stops with an error.
+func TestTwoEdgesOfOneName(t *testing.T) {
+	c := newCluster(t, brokertest.Brokers(t))
+	older, _ := c.keeper("a")
+	c.start(older)
+	newer, _ := c.keeper("b")
+	c.start(newer)
+	select {
+	case <-older.Done():
+	case <-time.After(10 * time.Second):
+		t.Fatal("the older goes on")
+	}
+	if !errors.Is(older.Err(), ErrInUse) {
+		t.Fatalf("ended with %v", older.Err())
+	}
+	before := len(c.read())
+	retry.Eventually(t, 5*time.Second, func() error {
+		if len(c.read()) < before+3 {
+			return errors.New("the newer doesn't beat")
+		}
+		return nil
+	})
+	select {
+	case <-newer.Done():
+		t.Fatalf("the newer ended: %v", newer.Err())
+	default:
+	}
+}
+
+// Kafka away: beats don't pile up to be told later as if they were fresh.
+func TestBeatsOfAnOutageAreNotRepeated(t *testing.T) {
+	if brokertest.External() {
+		t.Skip("stops its broker")
+	}
+	broker := brokertest.Start(t, brokertest.Durable())
+	c := newCluster(t, broker.Addrs())
+	var status atomic.Int64
+	k, entered := c.keeper("a")
+	k.cfg.Status = func() Status { return Status{Sessions: int(status.Load())} }
+	status.Store(1)
+	c.start(k)
+	next(t, entered)
+	broker.Stop()
+	time.Sleep(20 * interval) // the length of the outage, not a synchronisation
+	status.Store(2)
+	broker.Restart()
+	retry.Eventually(t, 20*time.Second, func() error {
+		all := c.read()
+		if all[len(all)-1].Sessions != 2 {
+			return errors.New("no beat since the outage")
+		}
+		return nil
+	})
+	stale := 0
+	for i, hb := range c.read() {
+		if hb.Sessions == 2 {
+			break
+		}
+		if i > 0 && hb.Beat > stuckAfter+8 {
+			stale++
+		}
+	}
+	if stale > 2 {
+		t.Fatalf("%d beats of the outage came through", stale)
+	}
+}
+
+func TestStartStop(t *testing.T) {
+	c := newCluster(t, brokertest.Brokers(t))
+	startstoptest.Stress(t, func() startstop.Service { k, _ := c.keeper("a"); return k })
+}
