@@ -3,7 +3,7 @@
 # time into a cache, once, and prints the directory of the jars.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-cache=${ROLLCALL_KAFKA_CACHE:-$(cd "$here/../.." && pwd)/.cache/kafka}
+cache=${ROLLCALL_TEST_KAFKA_CACHE:-$(cd "$here/../.." && pwd)/.cache/kafka}
 version=$(sed -n 's:.*<kafka.version>\(.*\)</kafka.version>.*:\1:p' "$here/pom.xml")
 libs=$cache/$version/libs
 

@@ -15,19 +15,19 @@ usage: kafka.sh COMMAND [--port PORT] [--nodes 1|3] [--keep]
   pause N      stop node N in its tracks (SIGSTOP); resume N continues it
   restart N    start node N again on its data
 
-  --port PORT  broker of node 1 [19092, or ROLLCALL_KAFKA_PORT]; node N has
+  --port PORT  broker of node 1 [19092, or ROLLCALL_TEST_KAFKA_PORT]; node N has
                PORT+N-1, its controller PORT+100+N-1
-  --nodes N    1 or 3 [1, or ROLLCALL_KAFKA_NODES]
+  --nodes N    1 or 3 [1, or ROLLCALL_TEST_KAFKA_NODES]
   --keep       start on the data of the last run instead of an empty log
 
-Environment: ROLLCALL_KAFKA_HEAP [768m], ROLLCALL_KAFKA_CACHE [.cache/kafka], JAVA_HOME.
+Environment: ROLLCALL_TEST_KAFKA_HEAP [768m], ROLLCALL_TEST_KAFKA_CACHE [.cache/kafka], JAVA_HOME.
 TEXT
 }
 
 die() { echo "kafka: $*" >&2; exit 1; }
 
 parse() {
-  port=${ROLLCALL_KAFKA_PORT:-19092} nodes=${ROLLCALL_KAFKA_NODES:-1} keep=no command=${1:-help} node=
+  port=${ROLLCALL_TEST_KAFKA_PORT:-19092} nodes=${ROLLCALL_TEST_KAFKA_NODES:-1} keep=no command=${1:-help} node=
   [[ $# -gt 0 ]] && shift
   while [[ $# -gt 0 ]]; do
     case $1 in
@@ -40,7 +40,7 @@ parse() {
   done
   [[ $port =~ ^[0-9]+$ && $port -ge 1024 && $port -le 65400 ]] || die "--port is a number from 1024 to 65400, not '$port'"
   [[ $nodes == 1 || $nodes == 3 ]] || die "--nodes is 1 or 3, not '$nodes'"
-  run=${ROLLCALL_KAFKA_CACHE:-$(cd "$here/../.." && pwd)/.cache/kafka}/run-$port
+  run=${ROLLCALL_TEST_KAFKA_CACHE:-$(cd "$here/../.." && pwd)/.cache/kafka}/run-$port
 }
 
 # A later command needs to know how the nodes were started, not to be told again.
@@ -60,7 +60,7 @@ brokers() {
 }
 
 wait_ready() { # NODE…: until each of them sees every node
-  local deadline=$((SECONDS + ${ROLLCALL_KAFKA_START_TIMEOUT:-90})) n
+  local deadline=$((SECONDS + ${ROLLCALL_TEST_KAFKA_START_TIMEOUT:-90})) n
   for n in "$@"; do
     until [[ $(live_brokers "$(broker_port "$n")") -ge $want ]]; do
       node_pid "$n" >/dev/null || die "node $n ended: $(tail -n 3 "$(node_dir "$n")"/console.log "$(node_dir "$n")"/server.log 2>/dev/null)"

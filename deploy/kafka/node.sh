@@ -62,7 +62,7 @@ node_format() { # N CLUSTER_ID
 node_start() { # N
   local dir; dir=$(node_dir "$1")
   # Its own session: a Ctrl-C meant for the tests must not race the stop.
-  setsid "$java" -Xms128m -Xmx"${ROLLCALL_KAFKA_HEAP:-768m}" -XX:+UseG1GC -XX:MaxGCPauseMillis=20 \
+  setsid "$java" -Xms128m -Xmx"${ROLLCALL_TEST_KAFKA_HEAP:-768m}" -XX:+UseG1GC -XX:MaxGCPauseMillis=20 \
     -Djava.awt.headless=true -Drollcall.log="$dir/server.log" \
     -Dlog4j2.configurationFile="$here/log4j2.properties" \
     -cp "$libs/*" kafka.Kafka "$dir/server.properties" \

@@ -18,7 +18,7 @@ expect 7 "$(code_of "$here/with-kafka.sh" bash -c 'exit 7')" "the exit code is p
 # What is started must be gone afterwards, also after a signal.
 marker=$(mktemp)
 trap 'rm -f "$marker"' EXIT
-"$here/with-kafka.sh" bash -c 'echo "$ROLLCALL_KAFKA_PORT" >"$0"; exec sleep 60' "$marker" >/dev/null 2>&1 &
+"$here/with-kafka.sh" bash -c 'echo "$ROLLCALL_TEST_KAFKA_PORT" >"$0"; exec sleep 60' "$marker" >/dev/null 2>&1 &
 pid=$!
 for _ in $(seq 300); do [[ -s $marker ]] && break; sleep 0.2; done
 port=$(cat "$marker")

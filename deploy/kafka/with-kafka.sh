@@ -5,7 +5,7 @@
 # so that several runs can share a machine.
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-nodes=${ROLLCALL_KAFKA_NODES:-1} port=${ROLLCALL_KAFKA_PORT:-}
+nodes=${ROLLCALL_TEST_KAFKA_NODES:-1} port=${ROLLCALL_TEST_KAFKA_PORT:-}
 while [[ $# -gt 0 ]]; do
   case $1 in
     --nodes) nodes=${2:?--nodes needs a value}; shift 2 ;;
@@ -25,7 +25,7 @@ hold() {
   ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
-locks=${ROLLCALL_KAFKA_CACHE:-$(cd "$here/../.." && pwd)/.cache/kafka}
+locks=${ROLLCALL_TEST_KAFKA_CACHE:-$(cd "$here/../.." && pwd)/.cache/kafka}
 if [[ -z $port ]]; then
   for port in $(seq 19102 10 19182) none; do
     [[ $port == none ]] && { echo "with-kafka: no free port" >&2; exit 1; }
@@ -45,7 +45,7 @@ trap '[[ -n $child ]] && kill -TERM "$child" 2>/dev/null' INT TERM
 
 "$here/kafka.sh" start --port "$port" --nodes "$nodes" >&2 || exit 1
 eval "$("$here/kafka.sh" env --port "$port")"
-export ROLLCALL_KAFKA_PORT=$port ROLLCALL_KAFKA_NODES=$nodes
+export ROLLCALL_TEST_KAFKA_PORT=$port ROLLCALL_TEST_KAFKA_NODES=$nodes
 # In the background, because bash runs traps only between foreground commands.
 "$@" <&0 8>&- &
 child=$!
