@@ -1,0 +1,79 @@
+package ws
+
+import (
+	"encoding/base64"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// subprotocols in the order of preference.
+var subprotocols = []string{"v12.stomp", "v11.stomp", "v10.stomp"}
+
+const (
+	protocolHeader = "Sec-Websocket-Protocol"
+	keyLength      = 16
+)
+
+// check finds what is wrong with a request to upgrade; nil if nothing is.
+// After it gws has nothing left to refuse.
+func (s *Server) check(r *http.Request) *Refusal {
+	switch {
+	case r.Method != http.MethodGet,
+		!hasToken(r.Header, "Connection", "upgrade"), !hasToken(r.Header, "Upgrade", "websocket"):
+		return &Refusal{Status: http.StatusUpgradeRequired, Text: "this is a WebSocket endpoint for STOMP: send a GET with Upgrade: websocket"}
+	case r.Header.Get("Sec-Websocket-Version") != "13":
+		return &Refusal{Status: http.StatusUpgradeRequired, Text: "Sec-WebSocket-Version must be 13"}
+	case !validKey(r.Header.Get("Sec-Websocket-Key")):
+		return &Refusal{Status: http.StatusBadRequest, Text: "Sec-WebSocket-Key must be 16 bytes in base64"}
+	case !s.originAllowed(r):
+		return &Refusal{Status: http.StatusForbidden, Text: "origin " + strconv.Quote(r.Header.Get("Origin")) + " is not allowed"}
+	}
+	if offers := offered(r.Header); len(offers) > 0 && !slices.ContainsFunc(offers, supported) {
+		return &Refusal{Status: http.StatusBadRequest, Text: "none of the subprotocols offered is supported: use " +
+			strings.Join(subprotocols, ", ") + ", or none"}
+	}
+	if s.options.Admit != nil {
+		return s.options.Admit(r)
+	}
+	return nil
+}
+
+func validKey(key string) bool {
+	raw, err := base64.StdEncoding.DecodeString(key)
+	return err == nil && len(raw) == keyLength
+}
+
+func supported(protocol string) bool { return slices.Contains(subprotocols, protocol) }
+
+// offered are the subprotocols of all header lines.
+func offered(h http.Header) []string {
+	var all []string
+	for token := range tokens(h, protocolHeader) {
+		all = append(all, token)
+	}
+	return all
+}
+
+func hasToken(h http.Header, name, want string) bool {
+	for token := range tokens(h, name) {
+		if strings.EqualFold(token, want) {
+			return true
+		}
+	}
+	return false
+}
+
+// tokens goes through a comma-separated header that may have several lines.
+func tokens(h http.Header, name string) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for _, line := range h.Values(name) {
+			for token := range strings.SplitSeq(line, ",") {
+				if token = strings.TrimSpace(token); token != "" && !yield(token) {
+					return
+				}
+			}
+		}
+	}
+}
