@@ -97,6 +97,7 @@ var broken = map[string]struct {
 		map[string]string{
 			"services/edge/x_test.go": `package edge; import ("time"; _ "testing/synctest"); func F() { time.Sleep(1) }`,
 			"services/edge/y_test.go": `package edge; import "time"; func F() { for { time.Sleep(1) } }`,
+			"services/edge/z_test.go": "package edge; import \"time\"; func F() {\ntime.Sleep(1) // the outage\n}",
 		},
 		"",
 	},

@@ -29,7 +29,10 @@ var mayImport = map[string][]string{
 var pure = []string{
 	"events/stream/fold",
 	"services/presence/fold",
+	"services/notifier/fold",
+	"services/edge/session",
 	"services/edge/stomp",
+	"services/edge/roster",
 }
 
 // impureImports are what a pure package may not import, itself or below.
