@@ -52,11 +52,15 @@ func nextSequence(sequence, n int32) int32 {
 
 // afterFailure: should an attempt of the failed batch be in the log after all,
 // the next batch under the same sequence would be taken for its repeat and be
-// dropped. So the partition goes on under a new producer id.
+// dropped. So the partition goes on under a new producer id. A transactional
+// id has no other to go on under, so its producer stops.
 func (q *partitionQueue) afterFailure(b *batch) {
-	if b.lent {
-		q.id = noProducerID
-		q.sequence = 0
+	if !b.lent {
+		return
+	}
+	q.retired = true
+	if q.p.cfg.TransactionalID != "" {
+		q.p.id.fence()
 	}
 }
 
