@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -23,6 +24,10 @@ const (
 // runBrokerChild is the child's main. It ends when its standard input does, so
 // that it can't outlive the test.
 func runBrokerChild() bool {
+	if len(os.Args) == 3 && os.Args[1] == restartArg {
+		askForRestart(os.Args[2])
+		return true
+	}
 	port := os.Getenv(childPortEnv)
 	if port == "" {
 		return false
@@ -112,4 +117,45 @@ func (b *childBroker) stop() {
 	_ = b.stdin.Close()
 	_ = b.cmd.Wait()
 	b.cmd = nil
+}
+
+// restartArg makes the test binary ask the test, at the address that follows,
+// to restart its broker: Watermill's suite wants a command for that.
+const restartArg = "restart-broker"
+
+func askForRestart(addr string) {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		panic(err)
+	}
+	if answer, err := io.ReadAll(conn); err != nil || string(answer) != "restarted" {
+		panic(fmt.Sprintf("restart: %q, %v", answer, err))
+	}
+}
+
+// restartCommand returns a command that kills and starts the broker.
+func (b *childBroker) restartCommand() []string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	done := make(chan struct{})
+	b.t.Cleanup(func() {
+		_ = l.Close()
+		<-done
+	})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			b.kill()
+			b.start()
+			_, _ = io.WriteString(conn, "restarted")
+			_ = conn.Close()
+		}
+	}()
+	return []string{os.Args[0], restartArg, l.Addr().String()}
 }
