@@ -52,7 +52,10 @@ func (m *Machine) admitEdge(d *Decoded, exempt bool) admission {
 		return admission{verdict: passedOver(exempt, Fenced)}
 	}
 	a := admission{verdict: Applied, gap: jump && !e.Gap}
-	e.Gap = e.Gap || jump
+	if a.gap {
+		e.Gap = true
+		m.leases++
+	}
 	return a
 }
 

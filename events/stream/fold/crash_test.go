@@ -11,7 +11,7 @@ import (
 )
 
 // wave makes inputs whose outputs depend on every change before them: all come,
-// all go, and so on, so that a change too early or too late is heard.
+// come again, go and come back, so that a change too early or too late is heard.
 func wave(t *testing.T, users, turns int) *log {
 	l := &log{t: t}
 	l.owner("a", 0)
@@ -20,7 +20,7 @@ func wave(t *testing.T, users, turns int) *log {
 		for u := range users {
 			seq++
 			user := fmt.Sprintf("u%02d", u)
-			if turn%2 == 0 {
+			if turn != 2 {
 				l.connected("e1", 1, seq, user)
 			} else {
 				l.disconnected("e1", 1, seq, user)
@@ -128,7 +128,7 @@ func TestKilledAtEveryWrite(t *testing.T) {
 // What is gone leaves nothing behind: no chunk, no deletion.
 func TestChangelogIsCleanedUp(t *testing.T) {
 	for _, restored := range []bool{false, true} {
-		k := &killed{t: t, l: wave(t, 12, 2), batch: 25, limit: 900}
+		k := &killed{t: t, l: wave(t, 12, 3), batch: 37, limit: 900}
 		m := k.run()
 		if n := live(k.log)["!redo/1"]; n == nil {
 			t.Fatal("no redo log was written")

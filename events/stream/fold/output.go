@@ -41,13 +41,13 @@ type MailboxOutput struct {
 // Stamped is an output as it is written.
 type Stamped struct {
 	Sequence schema.Sequence
-	// Of an event: topic without prefix, key, partition and value.
+	// Topic without prefix.
 	Topic     string
 	Key       string
 	Partition int32
 	ID        string
-	Value     []byte
-	// Of a mailbox entry, with its sequence and its size in JSON.
+	// Value is the encoded event, or the encoded entry of a mailbox.
+	Value []byte
+	// Mailbox is set for an entry, with its sequence in it.
 	Mailbox *MailboxOutput
-	Size    int
 }

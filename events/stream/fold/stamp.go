@@ -26,8 +26,8 @@ func (m *Machine) stamp(offset int64, outputs []Output) ([]Stamped, error) {
 		if err != nil {
 			return nil, fmt.Errorf("output %d of offset %d: %w", i, offset, err)
 		}
-		if all[i].Size > MaxOutput {
-			return nil, fmt.Errorf("output %d of offset %d: has %d bytes, at most %d are allowed", i, offset, all[i].Size, MaxOutput)
+		if n := len(all[i].Value); n > MaxOutput {
+			return nil, fmt.Errorf("output %d of offset %d: has %d bytes, at most %d are allowed", i, offset, n, MaxOutput)
 		}
 	}
 	return all, nil
@@ -40,12 +40,12 @@ func (m *Machine) stampEvent(source string, seq schema.Sequence, o Output) (Stam
 	id, value, err := schema.Encode(o.Type, o.Subject, o.Time, stamp, o.Topic, m.task.Partition, o.Data)
 	return Stamped{
 		Sequence: seq, Topic: o.Topic, Key: o.Key, Partition: o.Partition,
-		ID: id, Value: value, Size: len(value),
+		ID: id, Value: value,
 	}, err
 }
 
 func stampEntry(seq schema.Sequence, o MailboxOutput) (Stamped, error) {
 	o.Entry.Sequence = seq
 	encoded, err := json.Marshal(&o.Entry)
-	return Stamped{Sequence: seq, Topic: schema.TopicMailbox, Partition: o.Partition, Mailbox: &o, Size: len(encoded)}, err
+	return Stamped{Sequence: seq, Topic: schema.TopicMailbox, Partition: o.Partition, Mailbox: &o, Value: encoded}, err
 }

@@ -73,7 +73,8 @@ type EdgeEpoch struct {
 	Epoch int64
 }
 
-// Leases changes whenever the result of [Machine.Edges] may have.
+// Leases changes whenever the result of [Machine.Edges] or [Machine.Verdicts]
+// may have.
 func (m *Machine) Leases() uint64 { return m.leases }
 
 // Edges are the epochs that hold a lease: the newest of each edge, unless it
@@ -109,6 +110,7 @@ func (m *Machine) Forget(logStart int64) {
 	for id, e := range m.edges {
 		if e.Last < logStart && !e.leased() {
 			delete(m.edges, id)
+			m.leases++
 			m.touched[prefixEdge+id] = struct{}{}
 		}
 	}

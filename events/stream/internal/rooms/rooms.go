@@ -6,6 +6,7 @@ package rooms
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"rollcall.dev/events/schema"
@@ -21,6 +22,8 @@ type Session struct {
 	Cause               int64
 	DelayMS             int64
 	Note                string
+	// Visits counts how often it has come: what is folded twice shows.
+	Visits int
 }
 
 // What a session's status makes the fold do, for tests.
@@ -104,14 +107,19 @@ func (f Fold) connected(tx *fold.Tx, in fold.Input, d *schema.SessionConnected) 
 		}
 		return
 	}
+	if before, ok := get(tx, d.User, d.Session); ok {
+		s.Visits = before.Visits
+	}
+	s.Visits++
 	var n int
 	if _, err := fmt.Sscanf(d.Status, StatusBloat+"%d", &n); err == nil {
 		s.Note = string(make([]byte, n))
 	}
 	tx.Put(Key(d.User, d.Session), s)
-	joined := schema.PresenceJoined{Channel: schema.Personal(d.User), User: d.User, Status: d.Status}
+	joined := schema.PresenceJoined{Channel: schema.Personal(d.User), User: d.User, Status: d.Status,
+		Meta: schema.Meta{"visits": strconv.Itoa(s.Visits)}}
 	if d.Status == StatusLarge {
-		joined.Meta = schema.Meta{"large": string(make([]byte, fold.MaxOutput))}
+		joined.Meta["large"] = string(make([]byte, fold.MaxOutput))
 	}
 	tx.Emit(event(in, schema.TypePresenceJoined, &joined, d.User))
 	raw, _ := json.Marshal(&joined)

@@ -1,0 +1,103 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"rollcall.dev/events/bus"
+	"rollcall.dev/events/stream/fold"
+)
+
+// Limits of what is folded while a flush is in flight.
+const (
+	maxPendingRecords = 4 * chunkRecords
+	maxPendingBytes   = 4 << 20
+)
+
+// work is what was folded and isn't under way yet.
+type work struct {
+	records int
+	outputs []fold.Stamped
+	bytes   int
+	dead    []bus.Record
+}
+
+func (w *work) add(r *fold.Result) {
+	w.records++
+	w.outputs = append(w.outputs, r.Outputs...)
+	for i := range r.Outputs {
+		w.bytes += len(r.Outputs[i].Value)
+	}
+}
+
+func (w *work) any() bool { return w.records > 0 }
+
+func (w *work) full() bool { return w.records >= maxPendingRecords || w.bytes >= maxPendingBytes }
+
+// flusher has at most one flush in flight.
+type flusher struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	cl     *bus.Claim
+	done   chan error
+	busy   bool
+	commit time.Time // of the last group commit
+}
+
+// newFlusher returns one whose writes outlive ctx, up to drain.
+func (t *task) newFlusher(ctx context.Context, cl *bus.Claim) *flusher {
+	f := &flusher{cl: cl, done: make(chan error, 1)}
+	f.ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	return f
+}
+
+// begin takes the task's pending work and writes it: outputs first, then, when
+// all are acknowledged, state and position.
+func (f *flusher) begin(t *task) error {
+	batches, err := t.machine.Flush(batchLimit)
+	if err != nil {
+		return fmt.Errorf("flush: %w", err)
+	}
+	if len(batches) > 1 {
+		t.metrics.redos.Inc()
+	}
+	position := t.machine.Position()
+	recs := records(t.machine.Source(), t.cfg.Topics.Mailbox(), t.cfg.topic, t.pending.outputs)
+	recs = append(recs, t.pending.dead...)
+	t.pending = work{}
+	f.busy = true
+	go func() { f.done <- f.write(t, recs, batches, position) }()
+	return nil
+}
+
+func (f *flusher) write(t *task, recs []bus.Record, batches [][]fold.Change, position int64) error {
+	if len(recs) > 0 {
+		if _, err := t.producer.PublishWait(f.ctx, recs...); err != nil {
+			return fmt.Errorf("publish outputs: %w", err)
+		}
+	}
+	for _, b := range batches {
+		if _, err := t.append(f.ctx, b); err != nil {
+			return fmt.Errorf("flush: %w", err)
+		}
+	}
+	t.metrics.flushes.Inc()
+	if now := time.Now(); now.Sub(f.commit) >= time.Second {
+		f.commit = now
+		_ = f.cl.Commit(position) // for lag tools; the changelog knows better
+	}
+	return nil
+}
+
+// drain waits for the flush in flight, if there is one, at most for the grace.
+func (f *flusher) drain() {
+	defer f.cancel()
+	if !f.busy {
+		return
+	}
+	timer := time.AfterFunc(flushGrace, f.cancel)
+	defer timer.Stop()
+	<-f.done
+	f.busy = false
+}

@@ -1,0 +1,150 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"rollcall.dev/events/bus"
+	"rollcall.dev/events/schema"
+	"rollcall.dev/events/stream/fold"
+)
+
+// flushGrace is how long a flush in flight may still take once the partition
+// is to be given back.
+const flushGrace = 5 * time.Second
+
+// loop folds what the reader brings and flushes what the fold made, one flush
+// at a time, until ctx ends or something fails. It ends with no write of its
+// own in flight, unless that takes longer than the grace.
+func (t *task) loop(ctx context.Context, cl *bus.Claim) error {
+	readCtx, stopRead := context.WithCancel(ctx)
+	input, readErr := make(chan chunk, prefetch), make(chan error, 1)
+	go func() { readErr <- t.read(readCtx, t.machine.Position(), input) }()
+
+	f := t.newFlusher(ctx, cl)
+	err := t.fold(ctx, input, readErr, f)
+	f.drain()
+	stopRead()
+	if _, ended := errors.AsType[*readError](err); !ended {
+		<-readErr
+	}
+	return err
+}
+
+// fold is the loop's inside.
+func (t *task) fold(ctx context.Context, input <-chan chunk, readErr <-chan error, f *flusher) error {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		from := input
+		if t.pending.full() {
+			from = nil
+		}
+		t.arm(timer)
+		var err error
+		select {
+		case c := <-from:
+			err = t.take(c)
+		case err = <-f.done:
+			f.busy = false
+		case <-timer.C:
+			err = t.ripe(ctx)
+		case <-t.wake:
+			err = t.expire(ctx)
+		case rerr := <-readErr:
+			return &readError{rerr}
+		case <-ctx.Done():
+			t.stop()
+			return context.Cause(ctx)
+		}
+		if err == nil && !f.busy && t.pending.any() {
+			err = f.begin(t)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// take folds a chunk.
+func (t *task) take(c chunk) error {
+	for i := range c.records {
+		if err := t.step(&c.records[i]); err != nil {
+			return err
+		}
+	}
+	t.mu.Lock()
+	t.lag, t.heard = max(0, c.highWatermark-c.next), time.Now()
+	if c.logStart > t.logStart {
+		t.logStart = c.logStart
+		t.machine.Forget(c.logStart)
+	}
+	t.mu.Unlock()
+	t.metrics.lags(t.partition, t.lag)
+	t.leased()
+	return nil
+}
+
+func (t *task) step(d *fold.Decoded) error {
+	t.mu.Lock()
+	r := t.machine.Fold(*d)
+	owner := t.machine.Owner()
+	t.mu.Unlock()
+	t.metrics.folded(&r)
+	t.pending.add(&r)
+	for _, due := range r.Dues {
+		t.dues.change(t.now(), due)
+	}
+	switch {
+	case r.Verdict == fold.Poison:
+		t.log.Error("record can't be handled, it goes to the dead letter", "offset", d.Offset, "reason", r.Err)
+		t.pending.dead = append(t.pending.dead, t.deadLetter(d.Record, r.Err))
+	case r.Verdict == fold.Unknown:
+		t.log.Warn("record of an unknown type skipped", "offset", d.Offset, "reason", r.Err)
+	case d.Event.Type == schema.TypeOwnerStarted:
+		return t.owned(owner)
+	}
+	return nil
+}
+
+// owned follows the owners that the log names. Up to the own owner.started the
+// task makes up for what its predecessors left; from there on it runs, and it
+// stops at the next.
+func (t *task) owned(owner fold.Owner) error {
+	if owner.Claim == t.claim {
+		t.owns = true
+		t.board.set(t.partition, Running, t, nil)
+		t.metrics.restore.Observe(t.now().Seconds())
+		t.log.Info("partition runs", "epoch", owner.Epoch, "took", t.now().Round(time.Millisecond))
+		return nil
+	}
+	if t.owns {
+		return errNewerOwner
+	}
+	return nil
+}
+
+// leased tells the monitor which epochs rest on leases here, if that changed.
+func (t *task) leased() {
+	if n := t.machine.Leases(); n != t.leases || t.edges == nil {
+		t.leases, t.edges = n, t.machine.Edges()
+		if t.edges == nil {
+			t.edges = []fold.EdgeEpoch{}
+		}
+		t.monitor.report(t.partition, t.edges, t.machine.Verdicts(), t.awaken)
+	}
+}
+
+func (t *task) awaken() {
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+}
+
+// readError is the end of the reader.
+type readError struct{ err error }
+
+func (e *readError) Error() string { return "read the input: " + e.err.Error() }
+func (e *readError) Unwrap() error { return e.err }

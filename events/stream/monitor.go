@@ -1,0 +1,218 @@
+package stream
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"rollcall.dev/events/bus"
+	"rollcall.dev/events/schema"
+	"rollcall.dev/events/stream/fold"
+	"rollcall.dev/events/stream/lease"
+)
+
+// breakerHold is how long an expiry of most edges at once is put off.
+const breakerHold = 60 * time.Second
+
+// monitor reads cluster.heartbeat, judges edges for all tasks of the process,
+// and knows which instance owns which partition.
+type monitor struct {
+	cfg   *Config
+	log   *slog.Logger
+	run   string // of this process, to know its own heartbeats
+	begin time.Time
+
+	mu       sync.Mutex
+	table    *lease.Table
+	over     map[fold.EdgeEpoch]bool
+	breaking bool
+	peers    map[string]Peer
+	reports  map[int32]report
+}
+
+// report is what a task says of its edges.
+type report struct {
+	verdicts []schema.EdgeVerdict
+	wake     func()
+}
+
+// Peer is an instance of the same service, as its heartbeats tell.
+type Peer struct {
+	Instance, HTTP string
+	Partitions     []int32
+	Seen           time.Time
+}
+
+func newMonitor(cfg *Config, run string) *monitor {
+	return &monitor{
+		cfg: cfg, log: cfg.Logger, run: run, begin: time.Now(),
+		table: lease.New(lease.Config{Lease: cfg.EdgeLease, Interval: cfg.HeartbeatInterval, Hold: breakerHold}),
+		over:  map[fold.EdgeEpoch]bool{}, peers: map[string]Peer{}, reports: map[int32]report{},
+	}
+}
+
+// now is on the monotonic clock: the host's may be set.
+func (m *monitor) now() time.Duration { return time.Since(m.begin) }
+
+// report takes what a task says of its edges; wake is called when one of them
+// has expired. A nil wake ends the task's reports.
+func (m *monitor) report(partition int32, edges []fold.EdgeEpoch, verdicts []schema.EdgeVerdict, wake func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.table.Name(m.now(), partition, edges)
+	if wake == nil {
+		delete(m.reports, partition)
+		return
+	}
+	m.reports[partition] = report{verdicts: verdicts, wake: wake}
+}
+
+// expired filters the epochs whose lease has run out.
+func (m *monitor) expired(edges []fold.EdgeEpoch) []fold.EdgeEpoch {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []fold.EdgeEpoch
+	for _, ee := range edges {
+		if m.over[ee] {
+			out = append(out, ee)
+		}
+	}
+	return out
+}
+
+// gate is nil if no return can be waiting in an edge's outbox.
+func (m *monitor) gate() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.table.Gate(m.now())
+}
+
+// maxVerdicts bounds a heartbeat; an edge that isn't named now is named once
+// others have reacted.
+const maxVerdicts = 256
+
+// verdicts are those of all tasks on edges that can hear them.
+func (m *monitor) verdicts() []schema.EdgeVerdict {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
+	seen := map[schema.EdgeVerdict]bool{}
+	var all []schema.EdgeVerdict
+	for _, r := range m.reports {
+		for _, v := range r.verdicts {
+			if !seen[v] && m.table.Alive(now, v.Edge, v.Epoch) {
+				seen[v] = true
+				all = append(all, v)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b schema.EdgeVerdict) int {
+		return cmp.Or(cmp.Compare(a.Edge, b.Edge), cmp.Compare(a.Epoch, b.Epoch))
+	})
+	return all[:min(len(all), maxVerdicts)]
+}
+
+// tick judges, and wakes the tasks if an edge has expired.
+func (m *monitor) tick(metrics *metrics) {
+	m.mu.Lock()
+	over, breaking := m.table.Expired(m.now())
+	if breaking && !m.breaking {
+		m.log.Error("most edges would expire at once, holding back", "hold", breakerHold)
+	}
+	m.breaking = breaking
+	metrics.breaking(breaking)
+	metrics.trusted(m.table.Trusted())
+	clear(m.over)
+	for _, ee := range over {
+		m.over[ee] = true
+	}
+	var wake []func()
+	if len(over) > 0 {
+		for _, r := range m.reports {
+			wake = append(wake, r.wake)
+		}
+	}
+	m.mu.Unlock()
+	for _, w := range wake {
+		w()
+	}
+}
+
+// read follows cluster.heartbeat until ctx ends. What was missed in a break of
+// the log is nobody's fault: leases start anew.
+func (m *monitor) read(ctx context.Context) {
+	for ctx.Err() == nil {
+		r := m.cfg.Client.NewReader(bus.ReaderConfig{Topic: m.cfg.Topics.Heartbeat(), Start: bus.LastOffset})
+		err := m.follow(ctx, r)
+		if ctx.Err() != nil {
+			return
+		}
+		m.log.Warn("heartbeats can't be read on, going to the log's end", "reason", err)
+		m.mu.Lock()
+		m.table.Doubt()
+		m.mu.Unlock()
+		select {
+		case <-ctx.Done():
+		case <-time.After(m.cfg.HeartbeatInterval):
+		}
+	}
+}
+
+func (m *monitor) follow(ctx context.Context, r *bus.Reader) error {
+	for {
+		b, err := r.Next(ctx)
+		if err != nil {
+			return err
+		}
+		m.take(b.Records)
+	}
+}
+
+func (m *monitor) take(recs []bus.Record) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, rec := range recs {
+		var hb schema.Heartbeat
+		if err := json.Unmarshal(rec.Value, &hb); err != nil || hb.Instance == "" {
+			m.log.Warn("heartbeat can't be read", "offset", rec.Offset, "reason", err)
+			continue
+		}
+		switch {
+		case hb.Kind == schema.KindEdge:
+			m.table.Beat(m.now(), hb)
+		case hb.Kind == m.cfg.Kind:
+			m.peer(hb)
+			if hb.Run == m.run {
+				m.table.Back(m.now(), hb.Beat)
+			}
+		}
+	}
+}
+
+// peer keeps who owns what. A peer unseen for a lease owns nothing for us.
+func (m *monitor) peer(hb schema.Heartbeat) {
+	now := time.Now()
+	m.peers[hb.Instance] = Peer{Instance: hb.Instance, HTTP: hb.HTTP, Partitions: hb.Partitions, Seen: now}
+	for id, p := range m.peers {
+		if now.Sub(p.Seen) > m.cfg.EdgeLease {
+			delete(m.peers, id)
+		}
+	}
+}
+
+// owner is the peer that has last said that it owns the partition.
+func (m *monitor) owner(partition int32) (Peer, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var found Peer
+	for _, p := range m.peers {
+		if slices.Contains(p.Partitions, partition) && p.Seen.After(found.Seen) && time.Since(p.Seen) <= m.cfg.EdgeLease {
+			found = p
+		}
+	}
+	return found, found.Instance != ""
+}

@@ -1,0 +1,155 @@
+package stream
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"rollcall.dev/events/bus"
+	"rollcall.dev/events/schema"
+	"rollcall.dev/events/stream/fold"
+)
+
+var (
+	// errNewerOwner: the log names an owner after this one.
+	errNewerOwner = errors.New("another owner has taken the partition over")
+	// errOvertaken: something follows the own marker in the changelog.
+	errOvertaken = errors.New("another owner has written to the changelog during the restore")
+)
+
+// restoreError is a changelog that can't be understood.
+type restoreError struct{ err error }
+
+func (e *restoreError) Error() string { return e.err.Error() }
+func (e *restoreError) Unwrap() error { return e.err }
+
+// batchLimit leaves room for what fold.Flush doesn't count.
+const batchLimit = bus.MaxBatchBytes - 10_000
+
+// takeOver makes the task the owner, in the log and at the broker, and
+// restores its state.
+func (t *task) takeOver(ctx context.Context) error {
+	if err := t.announce(ctx); err != nil {
+		return fmt.Errorf("announce the owner: %w", err)
+	}
+	marker, err := t.fence(ctx)
+	if err != nil {
+		return fmt.Errorf("fence the changelog: %w", err)
+	}
+	if err := t.restore(ctx, marker); err != nil {
+		return fmt.Errorf("restore from the changelog: %w", err)
+	}
+	t.log.Info("partition restored", "offset", t.machine.Position(),
+		"entities", t.machine.Snapshot().Len(), "took", t.now().Round(time.Millisecond))
+	return nil
+}
+
+func (t *task) announce(ctx context.Context) error {
+	rec, err := t.control(schema.TypeOwnerStarted, t.cfg.Instance, &schema.OwnerStarted{
+		Owner: t.cfg.Instance, Claim: t.claim, FoldVersion: t.cfg.Fold.Version(), Delays: t.cfg.Delays,
+	})
+	if err != nil {
+		return err
+	}
+	_, err = t.producer.PublishWait(ctx, rec)
+	return err
+}
+
+// fence shuts former owners out of the changelog and writes the marker; it
+// returns the marker's offset.
+func (t *task) fence(ctx context.Context) (int64, error) {
+	if err := t.writer.Init(ctx); err != nil {
+		return 0, err
+	}
+	value, err := json.Marshal(map[string]string{"owner": t.cfg.Instance, "claim": t.claim})
+	if err != nil {
+		return 0, err
+	}
+	at, err := t.append(ctx, []fold.Change{{Key: fold.KeyMarker, Value: value}})
+	if err == nil && at < 0 {
+		err = bus.ErrUnknownOutcome // it is in the log, but where?
+	}
+	return at, err
+}
+
+func (t *task) restore(ctx context.Context, marker int64) error {
+	restorer := fold.NewRestorer(t.cfg.Fold, t.partition)
+	if err := t.readChangelog(ctx, marker, restorer); err != nil {
+		return err
+	}
+	machine, fresh, redo, err := restorer.Machine(batchLimit)
+	if err != nil {
+		return &restoreError{err}
+	}
+	for _, batch := range redo {
+		if _, err := t.append(ctx, batch); err != nil {
+			return err
+		}
+	}
+	if fresh {
+		if err := t.found(ctx, machine); err != nil {
+			return err
+		}
+	}
+	t.mu.Lock()
+	t.machine, t.heard = machine, time.Now()
+	t.mu.Unlock()
+	return nil
+}
+
+func (t *task) readChangelog(ctx context.Context, marker int64, to *fold.Restorer) error {
+	r := t.cfg.Client.NewReader(bus.ReaderConfig{Topic: t.cfg.Changelog, Partition: t.partition, Start: bus.FirstOffset})
+	for {
+		b, err := r.Next(ctx)
+		if err != nil {
+			return err
+		}
+		for _, rec := range b.Records {
+			to.Add(fold.Change{Key: string(rec.Key), Value: rec.Value})
+		}
+		switch {
+		case b.HighWatermark > marker+1:
+			return errOvertaken
+		case b.Next > marker:
+			return nil
+		}
+	}
+}
+
+// found begins a changelog: its incarnation must be there before any output
+// carries it.
+func (t *task) found(ctx context.Context, m *fold.Machine) error {
+	first, _, err := t.cfg.Client.Offsets(ctx, t.cfg.Input, t.partition)
+	if err != nil {
+		return err
+	}
+	m.Begin(rand.Text(), first)
+	batches, err := m.Flush(batchLimit)
+	if err != nil {
+		return err
+	}
+	for _, b := range batches {
+		if _, err := t.append(ctx, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// append writes one batch to the changelog, whole or not at all.
+func (t *task) append(ctx context.Context, batch []fold.Change) (int64, error) {
+	recs := make([]bus.Record, len(batch))
+	n := 0
+	for i, c := range batch {
+		recs[i] = bus.Record{Topic: t.cfg.Changelog, Partition: t.partition, Key: []byte(c.Key), Value: c.Value}
+		n += len(c.Key) + len(c.Value)
+	}
+	at, err := t.writer.Append(ctx, recs)
+	if err == nil {
+		t.metrics.flushed.Add(float64(n))
+	}
+	return at, err
+}
