@@ -24,11 +24,11 @@ const (
 // starts, the broker. Call it from TestMain.
 func Main(m *testing.M) {
 	if os.Getenv(envServe) == "" {
-		os.Exit(m.Run())
+		m.Run() // its code is the exit code when TestMain returns
+		return
 	}
 	if err := serve(os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
 	}
 }
 

@@ -85,8 +85,7 @@ type field struct {
 // fieldsOf lists the JSON fields of a struct, embedded ones included.
 func fieldsOf(typ reflect.Type) map[string]field {
 	fields := map[string]field{}
-	for i := range typ.NumField() {
-		f := typ.Field(i)
+	for f := range typ.Fields() {
 		if f.Anonymous && f.Tag.Get("json") == "" {
 			maps.Copy(fields, fieldsOf(f.Type))
 			continue

@@ -78,15 +78,14 @@ func DecodeData(t Type, raw json.RawMessage) (any, error) {
 // one JSON object, or DecodeData refuses it and decodeAny has the last word.
 // Data shares memory with value.
 func splitCanonical(value []byte) (Event, bool) {
-	at := bytes.Index(value, []byte(keyData))
-	if at < 0 {
+	head, data, ok := bytes.Cut(value, []byte(keyData))
+	if !ok {
 		return Event{}, false
 	}
-	data := value[at+len(keyData):]
 	if len(data) < 3 || data[0] != '{' || data[len(data)-1] != '}' || data[len(data)-2] != '}' {
 		return Event{}, false
 	}
-	c := cutter{rest: string(value[:at]), ok: true}
+	c := cutter{rest: string(head), ok: true}
 	ev := Event{SpecVersion: specVersion, Data: json.RawMessage(data[:len(data)-1])}
 	c.skip(keyID)
 	ev.ID = c.text()
