@@ -1,0 +1,67 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"rollcall.dev/events/schema"
+)
+
+// Limits of a message: of its request body in bytes, and of the time until
+// Kafka has it.
+const (
+	messageLimit   = 64 << 10
+	publishTimeout = 10 * time.Second
+)
+
+// messageRequest is the body of POST /v1/channels/{channel}/messages.
+type messageRequest struct {
+	User        string `json:"user,omitempty"`
+	ContentType string `json:"content_type,omitempty"`
+	Body        string `json:"body"`
+}
+
+// postMessage writes a message into the log. It is answered when Kafka has it,
+// with the position where it stands.
+func (a *App) postMessage(w http.ResponseWriter, r *http.Request) {
+	channel := r.PathValue("channel")
+	if err := schema.CheckChannel(channel); err != nil {
+		problem{Status: http.StatusBadRequest, Title: "Not a channel", Detail: err.Error()}.write(w)
+		return
+	}
+	var req messageRequest
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, messageLimit)).Decode(&req); err != nil {
+		problem{Status: http.StatusBadRequest, Title: "Not a message", Detail: err.Error()}.write(w)
+		return
+	}
+	if req.User != "" && schema.CheckUser(req.User) != nil {
+		problem{Status: http.StatusBadRequest, Title: "Not a user id", Detail: schema.CheckUser(req.User).Error()}.write(w)
+		return
+	}
+	version, notNow := a.publish(r.Context(), channel, &schema.MessagePublished{
+		Channel: channel, User: req.User, ContentType: req.ContentType, Body: req.Body})
+	if notNow != nil {
+		notNow.write(w)
+		return
+	}
+	writeJSON(w, http.StatusAccepted, "application/json", struct {
+		Channel string         `json:"channel"`
+		Version schema.Version `json:"version"`
+	}{channel, version})
+}
+
+func (a *App) publish(ctx context.Context, channel string, d *schema.MessagePublished) (schema.Version, *problem) {
+	tasks := a.tasks.Load()
+	if tasks == nil {
+		return schema.Version{}, unavailable("Kafka is not reached yet")
+	}
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	partition, offset, err := tasks.Append(ctx, schema.TypeMessagePublished, channel, channel, d)
+	if err != nil {
+		return schema.Version{}, unavailable("the message may or may not be in the log: %v", err)
+	}
+	return schema.Version{Partition: partition, Offset: offset}, nil
+}

@@ -1,0 +1,101 @@
+package app
+
+import (
+	"net/http"
+	"time"
+
+	"rollcall.dev/events/schema"
+	"rollcall.dev/events/stream"
+	"rollcall.dev/services/presence/fold"
+)
+
+// mount puts the API on a mux.
+func (a *App) mount(mux *http.ServeMux) {
+	mux.HandleFunc("GET /v1/users/{user}", a.getUser)
+}
+
+// freshness says how much of the log an answer knows.
+type freshness struct {
+	AsOf      schema.Time `json:"as_of"`
+	Partition int32       `json:"partition"`
+	// Position is the offset in session.lifecycle up to which all is in.
+	Position int64 `json:"position"`
+	Lag      int64 `json:"lag"`
+	Stale    bool  `json:"stale"`
+}
+
+func freshnessOf(view stream.View) freshness {
+	return freshness{AsOf: schema.At(view.Fresh), Partition: view.Partition,
+		Position: view.Position, Lag: view.Lag, Stale: view.Stale}
+}
+
+// userAnswer is what GET /v1/users/{user} says.
+type userAnswer struct {
+	User string `json:"user"`
+	// Status is online or offline; of one whose return is waited for, online.
+	Status   string          `json:"status"`
+	Since    schema.Time     `json:"since,omitzero"`
+	Sessions []sessionAnswer `json:"sessions"`
+	Channels []string        `json:"channels"`
+	freshness
+}
+
+type sessionAnswer struct {
+	Session       string                `json:"session"`
+	Edge          string                `json:"edge"`
+	ConnectedAt   schema.Time           `json:"connected_at,omitzero"`
+	Protocol      string                `json:"protocol,omitempty"`
+	UserAgent     string                `json:"user_agent,omitempty"`
+	Meta          schema.Meta           `json:"meta,omitempty"`
+	Status        string                `json:"status,omitempty"`
+	Subscriptions []schema.Subscription `json:"subscriptions"`
+}
+
+func (a *App) getUser(w http.ResponseWriter, r *http.Request) {
+	user := r.PathValue("user")
+	if err := schema.CheckUser(user); err != nil {
+		problem{Status: http.StatusBadRequest, Title: "Not a user id", Detail: err.Error()}.write(w)
+		return
+	}
+	view, notHere := a.view(user)
+	if notHere != nil {
+		notHere.write(w)
+		return
+	}
+	answer := userAnswer{User: user, Status: "offline", Sessions: []sessionAnswer{}, Channels: []string{},
+		freshness: freshnessOf(view)}
+	if online, ok := fold.Online(view, user); ok {
+		answer.Status, answer.Since = "online", online.Since
+	}
+	for _, s := range fold.Sessions(view, user) {
+		answer.Sessions = append(answer.Sessions, sessionAnswer{Session: s.ID, Edge: s.Edge, ConnectedAt: s.ConnectedAt,
+			Protocol: s.Protocol, UserAgent: s.UserAgent, Meta: s.Meta, Status: s.Status,
+			Subscriptions: append([]schema.Subscription{}, s.Subscriptions...)})
+	}
+	for _, m := range fold.Memberships(view, user) {
+		if !schema.IsPersonal(m.Channel) {
+			answer.Channels = append(answer.Channels, m.Channel)
+		}
+	}
+	writeJSON(w, http.StatusOK, "application/json", answer)
+}
+
+// view is the state of the partition that a key belongs to, if it is here.
+func (a *App) view(key string) (stream.View, *problem) {
+	tasks := a.tasks.Load()
+	if tasks == nil {
+		return stream.View{}, unavailable("Kafka is not reached yet")
+	}
+	partition := tasks.PartitionOf(key)
+	if view, ok := tasks.View(partition); ok {
+		return view, nil
+	}
+	if owner, ok := tasks.OwnerOf(partition); ok && owner.Instance != a.o.Instance {
+		return stream.View{}, unavailable("partition %d is owned by %s at %s: ask there",
+			partition, owner.Instance, owner.HTTP)
+	}
+	return stream.View{}, unavailable("partition %d is %s here", partition, tasks.State(partition))
+}
+
+// retryAfter is what a client is told to wait when a partition is moving.
+const retryAfter = time.Second

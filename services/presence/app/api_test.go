@@ -1,0 +1,83 @@
+package app
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"testing"
+
+	"rollcall.dev/events/schema"
+	"rollcall.dev/internal/brokertest"
+)
+
+func TestAUserIsShownAsTheLogSays(t *testing.T) {
+	o := options(t, brokertest.Brokers(t)...)
+	a := start(t, o)
+	ready(t, a)
+	url := "http://" + a.Addr() + "/v1/users/al%20ice"
+	var answer userAnswer
+	if status, body := answerOf(t, url, &answer); status != http.StatusOK || answer.Status != "offline" || len(answer.Sessions) != 0 {
+		t.Fatalf("before: %d %s", status, body)
+	}
+
+	const user = "al ice"
+	w := newWriter(t, o, a.topics.Lifecycle(), schema.EdgeSource("edge-0", 1))
+	ref := schema.Ref{Session: "s1", User: user, Edge: "edge-0", Epoch: 1}
+	sub := schema.Subscription{ID: "0", Destination: "/topic/room.1", Channel: "room.1", Role: schema.RoleMember}
+	w.write(schema.TypeSessionConnected, user, &schema.SessionConnected{Ref: ref, Meta: schema.Meta{"nick": "al"}})
+	w.write(schema.TypeSessionSubscribed, user, &schema.SessionSubscribed{Ref: ref, Subscription: sub})
+	eventually(t, func() string {
+		answer = userAnswer{}
+		status, body := answerOf(t, url, &answer)
+		if status != http.StatusOK || answer.Status != "online" || len(answer.Channels) != 1 || answer.Channels[0] != "room.1" {
+			return fmt.Sprintf("online: %d %s", status, body)
+		}
+		return ""
+	})
+	if s := answer.Sessions[0]; s.Session != "s1" || s.Edge != "edge-0" || s.Meta["nick"] != "al" || len(s.Subscriptions) != 1 || s.Subscriptions[0] != sub {
+		t.Errorf("session %+v", s)
+	}
+	if answer.Stale || answer.Position == 0 || answer.AsOf.IsZero() {
+		t.Errorf("freshness %+v", answer.freshness)
+	}
+
+	w.write(schema.TypeSessionDisconnected, user, &schema.SessionDisconnected{Ref: ref, Reason: schema.ReasonClientDisconnect})
+	eventually(t, func() string {
+		answer = userAnswer{}
+		if status, body := answerOf(t, url, &answer); status != http.StatusOK || answer.Status != "offline" || len(answer.Channels) != 0 {
+			return fmt.Sprintf("offline: %d %s", status, body)
+		}
+		return ""
+	})
+}
+
+func TestProblems(t *testing.T) {
+	a, err := New(Options{Instance: "p", Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.startServers(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = a.release(t.Context()) }()
+	for path, want := range map[string]int{
+		"/v1/users/a%00b": http.StatusBadRequest,
+		"/v1/users/alice": http.StatusServiceUnavailable,
+	} {
+		res, err := http.Get("http://" + a.Addr() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var p problem
+		err = json.NewDecoder(res.Body).Decode(&p)
+		_ = res.Body.Close()
+		if err != nil || res.StatusCode != want || p.Status != want || p.Title == "" || p.Detail == "" ||
+			res.Header.Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%s: %d %+v %v", path, res.StatusCode, p, err)
+		}
+		if retry := res.Header.Get("Retry-After"); (retry != "") != (want == http.StatusServiceUnavailable) {
+			t.Errorf("%s: Retry-After %q", path, retry)
+		}
+	}
+	http.DefaultClient.CloseIdleConnections()
+}
