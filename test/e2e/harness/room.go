@@ -218,19 +218,25 @@ func (r *Room) Count(what, user string) (n int) {
 // been told before, or comes out of order.
 func (r *Room) Check() {
 	r.t.Helper()
+	for _, problem := range r.problems() {
+		r.t.Errorf("%s in %s: %s", r.owner, r.Channel, problem)
+	}
+}
+
+func (r *Room) problems() (found []string) {
 	var last schema.Version
 	for _, t := range r.Told() {
-		if t.What == "error" {
-			r.t.Errorf("%s in %s: %s", r.owner, r.Channel, t)
+		switch {
+		case t.What == "error":
+			found = append(found, t.String())
+		case t.What == "message":
+		case t.Version.Partition == last.Partition && t.Version.Offset < last.Offset:
+			found = append(found, fmt.Sprintf("version %s came after %s", t.Version, last))
+		default:
+			last = t.Version
 		}
-		if t.What == "message" || t.What == "error" {
-			continue
-		}
-		if t.Version.Partition == last.Partition && t.Version.Offset < last.Offset {
-			r.t.Errorf("%s in %s: version %s came after %s", r.owner, r.Channel, t.Version, last)
-		}
-		last = t.Version
 	}
+	return found
 }
 
 // WaitError waits until the subscription ends with an error, such as the ERROR
