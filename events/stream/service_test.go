@@ -174,6 +174,18 @@ func TestEdgeThatWasNeverHeardExpires(t *testing.T) {
 	wantSaid(t, events.said(2), "join alice 1", "left alice")
 }
 
+// What was written before there was any owner waits no shorter.
+func TestDelaysHoldBeforeTheFirstOwner(t *testing.T) {
+	w := newWorld(t, 1)
+	w.connect("e1", 1, "alice")
+	w.disconnect("e1", 1, "alice")
+	w.connect("e1", 1, "alice")
+	cfg := w.config("i1")
+	cfg.Delays.UncleanMS = 60_000
+	w.start(cfg)
+	wantSaid(t, w.tail(w.topics.ChannelEvents(), 0).said(2), "join alice 1", "join alice 2")
+}
+
 // Scenario 1: while an edge has a backlog, a return may wait in it.
 func TestDueWaitsForAnEdgeWithABacklog(t *testing.T) {
 	w := newWorld(t, 1)
@@ -188,7 +200,14 @@ func TestDueWaitsForAnEdgeWithABacklog(t *testing.T) {
 	w.disconnect("e1", 1, "alice")
 	wantSaid(t, events.said(1), "join alice 1")
 	begin := time.Now()
-	time.AfterFunc(400*time.Millisecond, func() { stop(); w.aliveAs(schema.Heartbeat{Instance: "e2", Epoch: 2}) })
+	caughtUp := make(chan struct{})
+	go func() {
+		defer close(caughtUp)
+		<-time.After(400 * time.Millisecond)
+		stop()
+		w.alive("e2", 2)
+	}()
+	defer func() { <-caughtUp }()
 	wantSaid(t, events.said(1), "left alice")
 	if took := time.Since(begin); took < 400*time.Millisecond {
 		t.Errorf("left after %v, before the backlog was gone", took)

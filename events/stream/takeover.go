@@ -127,6 +127,7 @@ func (t *task) found(ctx context.Context, m *fold.Machine) error {
 		return err
 	}
 	m.Begin(rand.Text(), first)
+	m.Presume(t.cfg.Delays)
 	batches, err := m.Flush(batchLimit)
 	if err != nil {
 		return err

@@ -85,6 +85,10 @@ func (m *Machine) Begin(incarnation string, position int64) {
 	m.task.Incarnation, m.task.Position = incarnation, position
 }
 
+// Presume sets the delays that hold for what was written before the first owner
+// started. They are part of the first flush, so that replays agree.
+func (m *Machine) Presume(d schema.Delays) { m.task.Owner.Delays = d }
+
 // Incarnation is that of the stamps, "" before [Machine.Begin].
 func (m *Machine) Incarnation() string { return m.task.Incarnation }
 

@@ -176,7 +176,7 @@ func TestDuesOutOfOrder(t *testing.T) {
 
 func TestPoisonLeavesNoTraceButTheWatermark(t *testing.T) {
 	for name, status := range map[string]string{
-		"panic": rooms.StatusPanic, "large output": rooms.StatusLarge, "large entity": rooms.StatusBloat + "200000",
+		"panic": rooms.StatusPanic, "large output": rooms.StatusLarge, "large entity": rooms.StatusBloat + "900000",
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, m := &log{t: t}, newMachine()

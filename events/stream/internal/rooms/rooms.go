@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"rollcall.dev/events/schema"
@@ -113,7 +114,7 @@ func (f Fold) connected(tx *fold.Tx, in fold.Input, d *schema.SessionConnected) 
 	s.Visits++
 	var n int
 	if _, err := fmt.Sscanf(d.Status, StatusBloat+"%d", &n); err == nil {
-		s.Note = string(make([]byte, n))
+		s.Note = strings.Repeat("n", n)
 	}
 	tx.Put(Key(d.User, d.Session), s)
 	joined := schema.PresenceJoined{Channel: schema.Personal(d.User), User: d.User, Status: d.Status,
