@@ -163,54 +163,6 @@ func (p *Producer) queue(topic string, partition int32) *partitionQueue {
 	return q
 }
 
-// PublishWait publishes records and waits until all are acknowledged. On an
-// error some may be in the log: Results then says which are known to be. When
-// ctx ends, those under way have an unknown outcome (ErrUnknownOutcome).
-func (p *Producer) PublishWait(ctx context.Context, recs ...Record) ([]Result, error) {
-	w := &waiter{results: make([]Result, len(recs)), ready: make(chan struct{}, 1)}
-	w.left.Store(int32(len(recs)) + 1)
-	for i := range recs {
-		if err := p.Publish(ctx, recs[i], w.done(i)); err != nil {
-			for j := i; j < len(recs); j++ {
-				w.done(j)(Result{Partition: recs[j].Partition, Offset: -1, Err: err})
-			}
-			break
-		}
-	}
-	w.finish()
-	select {
-	case <-w.ready:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: %w", ErrUnknownOutcome, context.Cause(ctx))
-	}
-	for _, r := range w.results {
-		if r.Err != nil {
-			return w.results, r.Err
-		}
-	}
-	return w.results, nil
-}
-
-// waiter gathers the results of one PublishWait.
-type waiter struct {
-	results []Result
-	left    atomic.Int32
-	ready   chan struct{}
-}
-
-func (w *waiter) done(i int) func(Result) {
-	return func(r Result) {
-		w.results[i] = r
-		w.finish()
-	}
-}
-
-func (w *waiter) finish() {
-	if w.left.Add(-1) == 0 {
-		w.ready <- struct{}{}
-	}
-}
-
 // Oldest is the age of the oldest record that is accepted and not yet
 // acknowledged, 0 if there is none.
 func (p *Producer) Oldest() time.Duration {
