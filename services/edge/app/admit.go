@@ -1,0 +1,60 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"log"
+	"log/slog"
+	"net/http"
+	"time"
+	"unicode/utf8"
+
+	"rollcall.dev/events/bus"
+	"rollcall.dev/events/schema"
+	"rollcall.dev/services/edge/transport"
+	"rollcall.dev/services/edge/ws"
+)
+
+// retryAfter is told to those who come at the wrong moment.
+const retryAfter = 5 * time.Second
+
+// admit refuses clients before the upgrade while their sessions couldn't be
+// told to Kafka.
+func (a *App) admit(*http.Request) *ws.Refusal {
+	if err := a.readiness.err(a); err != nil {
+		return &ws.Refusal{Status: http.StatusServiceUnavailable, RetryAfter: retryAfter, Text: err.Error()}
+	}
+	return nil
+}
+
+func (a *App) accept(r *http.Request, c transport.Conn) transport.Handler {
+	return a.hub.Open(c, r.UserAgent())
+}
+
+// deadLetterTimeout bounds how long a dead letter waits for room.
+const deadLetterTimeout = time.Second
+
+// deadLetter keeps what can't be decoded for people.
+func (a *App) deadLetter(rec bus.Record, reason error) {
+	a.letters.Inc()
+	a.o.Logger.Error("record can't be handled", "topic", rec.Topic, "partition", rec.Partition, "offset", rec.Offset, "reason", reason)
+	letter := schema.DeadLetter{Topic: rec.Topic, Partition: rec.Partition, Offset: rec.Offset, Error: reason.Error(),
+		Service: "edge", At: schema.At(time.Now()), Key: rec.Key, Value: rec.Value}
+	if utf8.Valid(rec.Value) {
+		letter.Text = string(rec.Value)
+	}
+	value, err := json.Marshal(letter)
+	if err != nil {
+		a.o.Logger.Error("dead letter can't be written", "reason", err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), deadLetterTimeout)
+	defer cancel()
+	err = a.producer.Publish(ctx, bus.Record{Topic: a.topics.DeadLetter(), Partition: bus.AnyPartition, Key: rec.Key, Value: value}, nil)
+	if err != nil {
+		a.o.Logger.Error("dead letter can't be written", "reason", err)
+	}
+}
+
+// quiet is for what net/http says of its clients.
+func quiet(l *slog.Logger) *log.Logger { return slog.NewLogLogger(l.Handler(), slog.LevelDebug) }

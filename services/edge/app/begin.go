@@ -1,0 +1,230 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"rollcall.dev/events/bus"
+	"rollcall.dev/events/schema"
+	"rollcall.dev/services/edge/auth"
+	"rollcall.dev/services/edge/epoch"
+	"rollcall.dev/services/edge/hub"
+	"rollcall.dev/services/edge/mailbox"
+	"rollcall.dev/services/edge/outbox"
+	"rollcall.dev/services/edge/roster"
+	"rollcall.dev/services/edge/session"
+	"rollcall.dev/services/edge/ws"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// frameBytes bounds the members of a state and the changes of a diff: they
+// must fit into a connection's queue of 256 KiB.
+const frameBytes = 128 << 10
+
+// begin starts all parts. If one can't be started, those that were are ended.
+func (a *App) begin(ctx context.Context) error {
+	err := a.start(ctx)
+	if err == nil {
+		return nil
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), failLimit)
+	defer cancel()
+	return errors.Join(err, a.stack.Run(stop))
+}
+
+func (a *App) start(ctx context.Context) error {
+	a.readiness.wait("kafka", "waits for its topics")
+	a.stack.Add("operations", a.ops.Stop)
+	if err := a.ops.Start(ctx); err != nil {
+		return err
+	}
+	if err := a.listen(ctx); err != nil {
+		return err
+	}
+	if err := a.openKafka(ctx); err != nil {
+		return err
+	}
+	mailboxFrom, err := a.mailboxEnd(ctx)
+	if err != nil {
+		return err
+	}
+	if err := a.build(mailboxFrom); err != nil {
+		return err
+	}
+	a.release()
+	go func() {
+		defer close(a.served)
+		a.served <- a.public.Serve(a.listener)
+	}()
+	return a.startParts(ctx)
+}
+
+func (a *App) listen(ctx context.Context) error {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", a.o.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", a.o.Listen, err)
+	}
+	a.stack.AddClose("listener", func() error { return ignoreClosed(listener.Close()) })
+	a.listener = listener
+	addr := listener.Addr().String()
+	a.addr.Store(&addr)
+	return nil
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// openKafka opens the clients and sees that the topics are there.
+func (a *App) openKafka(ctx context.Context) error {
+	for _, c := range []struct {
+		client **bus.Client
+		id     string
+	}{{&a.client, a.o.Instance}, {&a.beats, a.o.Instance + "-heartbeat"}} {
+		client, err := bus.Open(bus.Config{Brokers: a.o.Kafka.Brokers, ClientID: c.id, Dial: a.o.Dial, Logger: a.o.Logger})
+		if err != nil {
+			return err
+		}
+		a.stack.AddClose("kafka client "+c.id, client.Close)
+		*c.client = client
+	}
+	var topics []bus.Topic
+	for _, spec := range a.topics.All(a.o.Kafka.Partitions) {
+		topics = append(topics, bus.Topic{Name: spec.Name, Partitions: spec.Partitions, Replication: a.o.Kafka.Replication, Configs: spec.Configs()})
+	}
+	if err := a.client.EnsureTopics(ctx, a.o.Kafka.CreateTopics, topics...); err != nil {
+		return err
+	}
+	a.readiness.wait("kafka", "")
+	return nil
+}
+
+func (a *App) mailboxPartition() int32 {
+	return schema.MailboxPartition(a.o.Instance, a.o.Kafka.Partitions)
+}
+
+// mailboxEnd is where reading begins: what comes for this process's epochs
+// comes after it.
+func (a *App) mailboxEnd(ctx context.Context) (int64, error) {
+	_, next, err := a.client.Offsets(ctx, a.topics.Mailbox(), a.mailboxPartition())
+	if err != nil {
+		return 0, fmt.Errorf("end of the mailbox: %w", err)
+	}
+	return next, nil
+}
+
+// build makes the parts and joins them.
+func (a *App) build(mailboxFrom int64) error {
+	authenticator, err := auth.New(a.o.Auth)
+	if err != nil {
+		return err
+	}
+	lanes := 2 * a.o.Kafka.Partitions
+	a.producer = a.client.NewProducer(bus.ProducerConfig{
+		// More than the outbox hands over: it must never wait in Publish.
+		MaxBuffered: lanes * 2048, MaxBufferedBytes: lanes * (8 << 20),
+	})
+	a.outbox = outbox.New(outbox.Config{Edge: a.o.Instance, Topics: a.topics, Partitions: a.o.Kafka.Partitions, Limit: a.o.OutboxLimit,
+		Publisher: a.producer, Lost: a.lost, Logger: a.o.Logger})
+	a.hub = hub.New(hub.Config{Edge: a.o.Instance, MailboxPartition: a.mailboxPartition(), Session: a.sessionConfig(), Auth: authenticator,
+		Outbox: a.outbox, Limits: roster.Limits{Members: a.o.RosterLimit, Bytes: frameBytes}, Registerer: a.registry, Logger: a.o.Logger})
+	a.mailbox = mailbox.New(mailbox.Config{Client: a.client, Topic: a.topics.Mailbox(), Partition: a.mailboxPartition(), Edge: a.o.Instance,
+		From: mailboxFrom, Deliver: a.hub.Deliver, DeadLetter: a.deadLetter, Missed: a.lost, Logger: a.o.Logger})
+	a.keeper = epoch.New(epoch.Config{Client: a.beats, Topic: a.topics.Heartbeat(), Edge: a.o.Instance, MailboxPartition: a.mailboxPartition(),
+		Interval: a.o.HeartbeatInterval, Run: ulid.Make().String(), Status: a.status, Entered: a.entered, Logger: a.o.Logger})
+	a.ws = ws.New(ws.Options{AllowedOrigins: a.o.AllowedOrigins, PingInterval: a.o.HeartBeat, ConnectTimeout: a.o.ConnectTimeout,
+		CloseTimeout: closeTimeout, Logger: a.o.Logger, Admit: a.admit, Accept: a.accept})
+	a.public = a.httpServer()
+	a.measure()
+	return nil
+}
+
+// closeTimeout is how long a peer may take to read its end.
+const closeTimeout = 2 * time.Second
+
+func (a *App) sessionConfig() *session.Config {
+	c := session.DefaultConfig()
+	c.HeartBeat = a.o.HeartBeat
+	c.LoginIsUser = a.o.Auth == auth.None
+	return &c
+}
+
+// release says in which order the parts end: the last one first.
+func (a *App) release() {
+	a.stack.Add("producer", a.producer.Close)
+	a.stack.Add("heartbeats", a.sayGoodbye)
+	a.stack.Add("outbox", a.outbox.Stop)
+	a.stack.Add("mailbox", a.mailbox.Stop)
+	a.stack.Add("hub", a.hub.Stop)
+	a.stack.Add("public server", func(ctx context.Context) error {
+		err := a.public.Shutdown(ctx)
+		if err != nil {
+			err = errors.Join(err, a.public.Close()) // cuts off what still runs
+		}
+		for range a.served { // until Serve has returned
+		}
+		return err
+	})
+	a.stack.Add("websockets", a.ws.Stop)
+	a.stack.Add("sessions", func(context.Context) error {
+		a.readiness.wait("draining", "the edge is going down")
+		a.hub.Drain()
+		return nil
+	})
+}
+
+// sayGoodbye ends the heartbeats; with all events in Kafka the last one says
+// that the epoch holds no session any more.
+func (a *App) sayGoodbye(ctx context.Context) error {
+	if a.outbox.Depth() == 0 {
+		a.keeper.Goodbye()
+	}
+	return a.keeper.Stop(ctx)
+}
+
+func (a *App) startParts(ctx context.Context) error {
+	a.readiness.wait("epoch", "waits until its first heartbeat is acknowledged")
+	for _, part := range []interface{ Start(context.Context) error }{a.outbox, a.hub, a.keeper, a.mailbox, a.ws} {
+		if err := part.Start(ctx); err != nil {
+			return err
+		}
+	}
+	a.readiness.wait("epoch", "")
+	a.o.Logger.Info("edge accepts sessions", "edge", a.o.Instance, "epoch", a.keeper.Epoch(), "listen", a.Addr(), "ops", a.OpsAddr())
+	return nil
+}
+
+// entered carries a new epoch to all who need it. The mailbox comes first: it
+// must know an epoch before something can be asked for under it.
+func (a *App) entered(n int64) {
+	a.mailbox.Enter(n)
+	a.outbox.Enter(n)
+	a.hub.Entered(n)
+}
+
+func (a *App) status() epoch.Status {
+	return epoch.Status{Sessions: a.hub.Sessions(), Draining: a.readiness.draining(), Oldest: a.outbox.Oldest()}
+}
+
+func (a *App) lost(reason error) { a.keeper.Renew(reason.Error()) }
+
+func (a *App) httpServer() *http.Server {
+	mux := http.NewServeMux()
+	mux.Handle(ws.DefaultPath, a.ws)
+	if a.o.Root != nil {
+		mux.Handle("/", a.o.Root)
+	}
+	return &http.Server{
+		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second,
+		IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10, ErrorLog: quiet(a.o.Logger),
+	}
+}

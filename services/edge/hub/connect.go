@@ -1,0 +1,111 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"rollcall.dev/events/schema"
+	"rollcall.dev/services/edge/auth"
+	"rollcall.dev/services/edge/session"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// connect admits a client: who it is, session.connected, CONNECTED. It doesn't
+// wait for Kafka, so that connections are taken while Kafka is away and the
+// outbox has room.
+func (c *client) connect(list []session.Action, a session.Connect) []session.Action {
+	h := c.hub
+	c.conn.KeepAlive(a.HeartBeat.Send > 0)
+	ctx, cancel := context.WithTimeout(context.Background(), authTimeout)
+	defer cancel()
+	who, err := h.cfg.Auth.Authenticate(ctx, auth.Credentials(a.Credentials))
+	switch {
+	case errors.Is(err, auth.ErrRefused):
+		return c.state.Fail(list, schema.ReasonPolicyViolation, err.Error(), "")
+	case err != nil:
+		h.cfg.Logger.Error("nobody can be authenticated", "reason", err)
+		return c.state.Fail(list, schema.ReasonServerShutdown, "who you are can't be found out just now", "")
+	}
+	c.id, c.user, c.meta, c.version = ulid.Make().String(), who.User, a.Meta, a.Version
+	c.begun = h.now()
+	c.live = true
+	h.sessions.add(c)
+	if h.draining.Load() {
+		return c.state.Fail(list, schema.ReasonServerShutdown, "the server is going down for a restart", "")
+	}
+	h.metrics.connects.Inc()
+	h.cfg.Logger.Debug("session connected", "session", c.id, "user", c.user, "edge", h.cfg.Edge)
+	c.announced = c.begun
+	c.emit(schema.TypeSessionConnected, c.connected(false), false, nil)
+	return c.state.Accept(list, c.id, c.user)
+}
+
+// connected is the session as the log is told of it. With reannounced it is
+// the whole present state. mu is held.
+func (c *client) connected(reannounced bool) *schema.SessionConnected {
+	d := &schema.SessionConnected{
+		Ref:              c.ref(),
+		Protocol:         "stomp/" + c.version.String() + "+websocket",
+		RemoteAddr:       c.conn.RemoteAddr(),
+		UserAgent:        c.agent.Value(),
+		Meta:             c.meta,
+		ConnectedAt:      schema.At(c.hub.origin.Add(c.begun)),
+		MailboxPartition: c.hub.cfg.MailboxPartition,
+		Reannounced:      reannounced,
+	}
+	if reannounced {
+		for _, s := range c.state.Subscriptions() {
+			if s.Channel != "" {
+				d.Subscriptions = append(d.Subscriptions, s)
+			}
+		}
+	}
+	return d
+}
+
+// disconnect ends the session as the client asked. Its receipt says that all
+// it has sent is in the log.
+func (c *client) disconnect(a session.Disconnect) {
+	if a.Receipt != "" {
+		c.bye.Store(&a.Receipt)
+	}
+	end := session.EndingOf(schema.ReasonClientDisconnect)
+	c.end(schema.ReasonClientDisconnect, end.Code, "")
+	if a.Receipt == "" {
+		c.conn.Close(end.Code, string(schema.ReasonClientDisconnect), nil)
+	}
+}
+
+// end ends the session, once: whatever comes first names the reason. mu is held.
+func (c *client) end(reason schema.Reason, code int, detail string) {
+	if c.ended {
+		return
+	}
+	c.ended = true
+	if !c.live {
+		return // it never began
+	}
+	c.live = false
+	h := c.hub
+	h.sessions.remove(c)
+	for _, s := range c.subs {
+		h.detach(s)
+	}
+	c.subs, c.owed = nil, nil
+	stats := c.conn.Stats()
+	note := ""
+	if reason == schema.ReasonKicked {
+		note = detail
+	}
+	c.emit(schema.TypeSessionDisconnected, &schema.SessionDisconnected{
+		Ref: c.ref(), Reason: reason, Initiator: session.EndingOf(reason).Initiator, CloseCode: code, Clean: reason.Clean(code),
+		DurationMS: (h.now() - c.begun).Milliseconds(),
+		FramesIn:   int64(stats.MessagesIn), FramesOut: int64(stats.MessagesOut),
+		BytesIn: int64(stats.BytesIn), BytesOut: int64(stats.BytesOut), Note: note,
+	}, true, nil)
+	h.metrics.disconnects.WithLabelValues(string(reason)).Inc()
+	h.cfg.Logger.Debug("session disconnected", "session", c.id, "user", c.user, "edge", h.cfg.Edge,
+		"reason", reason, "close_code", code, "detail", detail, "lasted", (h.now() - c.begun).Round(time.Millisecond))
+}

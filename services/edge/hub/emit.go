@@ -1,0 +1,135 @@
+package hub
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"rollcall.dev/events/schema"
+	"rollcall.dev/services/edge/outbox"
+	"rollcall.dev/services/edge/session"
+	"rollcall.dev/services/edge/stomp"
+	"rollcall.dev/services/edge/transport"
+)
+
+// emit sends an event of the session. done, if set, is called when Kafka has
+// it, or has the announcement that stands in for it. mu is held.
+func (c *client) emit(t schema.Type, data any, must bool, done func(ok bool)) {
+	c.pending.Add(1)
+	taken := c.hub.cfg.Outbox.Add(outbox.Event{
+		Topic: schema.TopicLifecycle, Key: c.user, Type: t, Data: data, Must: must, Done: c.acknowledged(done),
+	})
+	if !taken {
+		c.pending.Add(-1)
+		c.owe(done)
+		c.hub.todo.announce(c, c.hub.cfg.Outbox.PartitionOf(c.user))
+	}
+}
+
+// maxOwed bounds the receipts that wait for one announcement. A client that
+// asks for more while Kafka is away doesn't get them.
+const maxOwed = 64
+
+func (c *client) owe(done func(bool)) {
+	if done != nil && len(c.owed) < maxOwed {
+		c.owed = append(c.owed, done)
+	}
+}
+
+// acknowledged wraps done for the outbox: it takes no lock of the hub.
+func (c *client) acknowledged(done func(bool)) func(bool) {
+	return func(ok bool) {
+		if done != nil {
+			done(ok)
+		}
+		if c.pending.Add(-1) == 0 {
+			if receipt := c.bye.Load(); receipt != nil {
+				end := session.EndingOf(schema.ReasonClientDisconnect)
+				c.conn.Close(end.Code, string(schema.ReasonClientDisconnect), receiptFrame(c.version, *receipt))
+			}
+		}
+	}
+}
+
+// announce tells the log of the whole session as it is now.
+func (c *client) announce() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.live {
+		return
+	}
+	owed := c.owed
+	c.owed = nil
+	c.announced = c.hub.now()
+	c.hub.metrics.reannounced.Inc()
+	c.emit(schema.TypeSessionConnected, c.connected(true), false, allOf(owed))
+}
+
+func allOf(dones []func(bool)) func(bool) {
+	if len(dones) == 0 {
+		return nil
+	}
+	return func(ok bool) {
+		for _, done := range dones {
+			done(ok)
+		}
+	}
+}
+
+func receiptFrame(v stomp.Version, id string) []byte {
+	return stomp.AppendFrame(nil, v, stomp.Receipt, nil, "receipt-id", id)
+}
+
+// confirm is the done of an event whose receipt needs no more than that.
+func (c *client) confirm(receipt string) func(bool) {
+	if receipt == "" {
+		return nil
+	}
+	return func(ok bool) {
+		if ok {
+			c.sendReceipt(receipt)
+		}
+	}
+}
+
+// sendReceipt may be called with any lock held. A client whose queue is full
+// of what it was told before is ended as slow when the next answer is due.
+func (c *client) sendReceipt(id string) {
+	if c.conn.Send(receiptFrame(c.version, id)) == transport.ErrSlow {
+		c.hub.todo.slow(c)
+	}
+}
+
+// publish sends a message to a channel. One that finds the outbox full is
+// dropped: its receipt doesn't come.
+func (c *client) publish(list []session.Action, a session.Publish) []session.Action {
+	if n := jsonLen(a.Body); n > maxMessage-4096 {
+		return c.state.Fail(list, schema.ReasonTooLarge,
+			fmt.Sprintf("the message has %d bytes as JSON, at most %d are allowed", n, maxMessage-4096), a.Receipt)
+	}
+	c.pending.Add(1)
+	taken := c.hub.cfg.Outbox.Add(outbox.Event{
+		Topic: schema.TopicChannelEvents, Key: a.Channel, Type: schema.TypeMessagePublished,
+		Data: &schema.MessagePublished{Channel: a.Channel, User: c.user, Session: c.id, Edge: c.hub.cfg.Edge,
+			ContentType: a.ContentType, Body: string(a.Body)},
+		Done: c.acknowledged(c.confirm(a.Receipt)),
+	})
+	if taken {
+		c.hub.metrics.published.Inc()
+	} else {
+		c.pending.Add(-1)
+		c.hub.metrics.dropped.Inc()
+	}
+	return list
+}
+
+// jsonLen is how long a body is as a JSON string; escapes take up to six bytes.
+func jsonLen(body []byte) int {
+	if 6*len(body) <= maxMessage-4096 {
+		return 6 * len(body)
+	}
+	b, err := json.Marshal(string(body))
+	if err != nil {
+		return maxMessage
+	}
+	return len(b)
+}
