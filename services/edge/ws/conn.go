@@ -3,7 +3,7 @@ package ws
 import (
 	"net"
 	"sync"
-	"time"
+	"sync/atomic"
 
 	"rollcall.dev/services/edge/transport"
 )
@@ -28,11 +28,14 @@ type conn struct {
 	reading sync.Mutex
 
 	// Of the reading goroutine alone.
+	in       intake
 	guard    guard
 	bad      error // of the guard
 	readErr  error // why gws stopped reading
 	verdict  uint16
 	upgraded bool
+
+	heardAt atomic.Int64 // last sign of life, on the server's clock
 
 	bucket uint8 // of the registry
 	place  int32
@@ -93,35 +96,6 @@ func (c *conn) enqueue(add func(*batch)) {
 func (c *conn) control(frames []byte) {
 	if c.phase == open && int(c.queued)+len(frames) <= c.srv.options.QueueBytes {
 		c.enqueue(func(b *batch) { b.raw(frames) })
-	}
-}
-
-func (c *conn) pong(payload []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	frame := appendHeader(make([]byte, 0, 2+len(payload)), opPong, len(payload))
-	c.control(append(frame, payload...))
-}
-
-// KeepAlive implements transport.Conn.
-func (c *conn) KeepAlive(heartBeats bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.keepAlive, c.heartBeats = true, heartBeats
-	c.extend()
-}
-
-// heard notes a sign of life.
-func (c *conn) heard() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.extend()
-}
-
-// extend moves the end of patience. With mu held.
-func (c *conn) extend() {
-	if c.phase == open && c.keepAlive {
-		_ = c.raw.SetReadDeadline(time.Now().Add(c.srv.options.ReadTimeout))
 	}
 }
 

@@ -16,7 +16,6 @@ func (events) OnOpen(*gws.Conn)               {}
 func (events) OnClose(s *gws.Conn, err error) { of(s).readErr = err }
 func (events) OnPong(s *gws.Conn, _ []byte)   { of(s).heard() }
 
-// OnPing answers with the payload (RFC 6455, 5.5.3).
 func (events) OnPing(s *gws.Conn, payload []byte) {
 	c := of(s)
 	c.heard()

@@ -172,7 +172,7 @@ func (f *fixture) shake(conn net.Conn, headers, extra string) *peer {
 	f.t.Helper()
 	f.t.Cleanup(func() { conn.Close() })
 	p := &peer{t: f.t, Conn: conn, in: bufio.NewReader(conn)}
-	_ = conn.SetDeadline(time.Now().Add(time.Hour))
+	_ = conn.SetDeadline(time.Now().Add(3 * time.Hour))
 	if _, err := io.WriteString(conn, handshake+headers+"\r\n"+extra); err != nil {
 		f.t.Fatal(err)
 	}

@@ -16,23 +16,23 @@ import (
 // peer sees the ERROR and not a reset.
 const lingerBytes = 4 << 20
 
-// run reads until the connection ends and sees to its end.
+// run reads until the connection ends and sees to its end. Its frame is on
+// the stack of every idle connection.
 func (c *conn) run(socket *gws.Conn) {
+	defer c.ended()
+	socket.ReadLoop()
+}
+
+// ended is deferred by run. Whatever panics in gws's loop costs the
+// connection only.
+func (c *conn) ended() {
+	if p := recover(); p != nil {
+		c.panicked(p)
+	}
 	defer c.srv.live.Done()
-	c.readAll(socket)
 	c.reading.Lock() // the last message is handled
 	defer c.reading.Unlock()
 	c.finish()
-}
-
-// readAll runs gws's loop. Whatever panics in there costs the connection only.
-func (c *conn) readAll(socket *gws.Conn) {
-	defer func() {
-		if p := recover(); p != nil {
-			c.panicked(p)
-		}
-	}()
-	socket.ReadLoop()
 }
 
 // panicked closes the connection without asking its handler, whose state is
@@ -51,29 +51,25 @@ func (c *conn) panicked(p any) {
 // handled, and its own stack stays small.
 func (c *conn) message(m *gws.Message) {
 	c.reading.Lock()
-	c.mu.Lock()
-	c.stats.MessagesIn++
-	c.stats.BytesIn += uint64(m.Data.Len())
-	ignored := c.phase != open
-	c.extend()
-	c.mu.Unlock()
-	if ignored {
-		_ = m.Close()
-		c.reading.Unlock()
-		return
-	}
 	go c.handle(m)
 }
 
 func (c *conn) handle(m *gws.Message) {
 	defer c.reading.Unlock()
-	defer func() {
-		if p := recover(); p != nil {
-			c.panicked(p)
-		}
-	}()
-	c.handler.Data(m.Bytes())
-	_ = m.Close()
+	defer m.Close()
+	c.heard()
+	if c.count(m.Data.Len()) {
+		c.guarded(func() { c.handler.Data(m.Bytes()) })
+	}
+}
+
+// count counts a message in, and reports whether it is for anybody.
+func (c *conn) count(n int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stats.MessagesIn++
+	c.stats.BytesIn += uint64(n)
+	return c.phase == open
 }
 
 // finish ends the connection after reading has ended, and tells the handler.

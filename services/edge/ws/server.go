@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/lxzan/gws"
 
@@ -18,6 +19,7 @@ type Server struct {
 	startstop.Runner
 
 	options Options
+	epoch   time.Time     // of the clock of heardAt
 	offered *gws.Upgrader // for clients that offer subprotocols
 	plain   *gws.Upgrader // for those that offer none (Spring, stomp.py)
 	all     registry
@@ -32,7 +34,7 @@ type Server struct {
 
 // New makes a server.
 func New(o Options) *Server {
-	s := &Server{options: o.withDefaults()}
+	s := &Server{options: o.withDefaults(), epoch: time.Now()}
 	s.offered = s.upgrader(subprotocols)
 	s.plain = s.upgrader(nil)
 	return s

@@ -51,6 +51,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	c := &conn{srv: s, raw: early(raw, buffered)}
+	c.in.begin(c.raw)
 	upgrader := s.plain
 	if offers := offered(r.Header); len(offers) > 0 {
 		upgrader = s.offered

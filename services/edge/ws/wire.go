@@ -11,22 +11,41 @@ import (
 // are taken as its verdict on what it read, and the conn acts on that.
 type wire conn
 
+// Read is on the stack of every idle connection: what isn't needed while
+// waiting stands in functions of its own.
 func (w *wire) Read(p []byte) (int, error) {
+	for {
+		w.in.into = p
+		n, err, again := w.got(p, w.in.waiter.Read(w.in.try))
+		if !again {
+			return n, err
+		}
+	}
+}
+
+func (w *wire) got(p []byte, err error) (n int, _ error, again bool) {
+	n, err = w.in.result(err)
+	if err != nil {
+		return n, err, (*conn)(w).patient(err)
+	}
+	n, err = w.inspect(p[:n])
+	return n, err, false
+}
+
+// inspect passes on what lies before a bad frame, and an error instead of that.
+func (w *wire) inspect(p []byte) (int, error) {
+	if w.srv.unguarded {
+		return len(p), nil
+	}
 	if w.bad != nil {
 		return 0, w.bad
 	}
-	n, err := w.raw.Read(p)
-	if w.srv.unguarded {
-		return n, err
-	}
-	if sound, bad := w.guard.scan(p[:n]); bad != nil {
-		w.bad = bad
-		if sound == 0 {
-			return 0, bad
-		}
+	sound, err := w.guard.scan(p)
+	w.bad = err
+	if sound > 0 {
 		return sound, nil
 	}
-	return n, err
+	return 0, err
 }
 
 func (w *wire) Write(p []byte) (int, error) {

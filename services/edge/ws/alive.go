@@ -1,0 +1,52 @@
+package ws
+
+import (
+	"errors"
+	"os"
+	"time"
+)
+
+// The read deadline is lazy: a sign of life only notes the time, and when the
+// deadline passes, the reader finds out how much patience is left. So a
+// message costs no timer, and the idle reader's stack stays small.
+
+// KeepAlive implements transport.Conn.
+func (c *conn) KeepAlive(heartBeats bool) {
+	c.heard()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.heartBeats = heartBeats
+	if !c.keepAlive && c.phase == open {
+		_ = c.raw.SetReadDeadline(time.Now().Add(c.srv.options.ReadTimeout))
+	}
+	c.keepAlive = true
+}
+
+// heard notes a sign of life: a message, a ping or a pong.
+func (c *conn) heard() { c.heardAt.Store(int64(time.Since(c.srv.epoch))) }
+
+// patient decides, when a read has failed, whether to read on: if the
+// deadline passed, but something was heard since it was set.
+func (c *conn) patient(err error) bool {
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase != open || !c.keepAlive {
+		return false
+	}
+	until := c.srv.epoch.Add(time.Duration(c.heardAt.Load()) + c.srv.options.ReadTimeout)
+	if !time.Now().Before(until) {
+		return false
+	}
+	return c.raw.SetReadDeadline(until) == nil
+}
+
+// pong answers a ping, with its payload (RFC 6455, 5.5.3).
+func (c *conn) pong(payload []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	frame := appendHeader(make([]byte, 0, 2+len(payload)), opPong, len(payload))
+	c.control(append(frame, payload...))
+}

@@ -1,0 +1,9 @@
+//go:build !unix
+
+package ws
+
+import "net"
+
+func shortWay(net.Conn) waiter { return nil }
+
+func (in *intake) tryRead(uintptr) bool { return true }
