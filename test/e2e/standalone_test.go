@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"net/http"
 	"os"
 	"slices"
@@ -39,7 +40,7 @@ func endsCleanly(t *testing.T, s *harness.Standalone, sig syscall.Signal) {
 		t.Errorf("exit code %d after %v", code, sig)
 	}
 	t.Logf("ended %v after %v", time.Since(begun), sig)
-	if told := in.WaitError(); !strings.Contains(told.Body, string(schema.ReasonServerShutdown)) {
+	if told := in.WaitEnd(); !strings.Contains(told.Body, string(schema.ReasonServerShutdown)) {
 		t.Errorf("the client was told %v", told)
 	}
 }
@@ -124,8 +125,9 @@ func TestRestartKeepsTheLog(t *testing.T) {
 
 // It prints what it serves and where, and how to watch the log.
 func saysWhatItServes(t *testing.T, s *harness.Standalone) {
-	for _, want := range []string{s.Edge, s.Presence, s.Notifier, s.Brokers[0], "kcat"} {
-		if !strings.Contains(s.Output(), want) {
+	for _, want := range []string{s.Edge, s.EdgeOps, s.Presence, s.Notifier, s.Brokers[0], "kcat"} {
+		_, port, _ := strings.Cut(want, ":")
+		if !strings.Contains(s.Output(), cmp.Or(port, want)) {
 			t.Errorf("doesn't say %q:\n%s", want, s.Output())
 		}
 	}

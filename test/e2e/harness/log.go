@@ -40,7 +40,7 @@ func Follow(t testing.TB, brokers []string, topic string) *Log {
 	var wg sync.WaitGroup
 	for _, partition := range partitions(t, brokers, topic) {
 		r := kafka.NewReader(kafka.ReaderConfig{Brokers: brokers, Topic: topic, Partition: partition,
-			MinBytes: 1, MaxBytes: 4 << 20, MaxWait: 250 * time.Millisecond, ReadBackoffMax: 50 * time.Millisecond})
+			MinBytes: 1, MaxBytes: 4 << 20, MaxWait: 250 * time.Millisecond, ReadBackoffMin: 10 * time.Millisecond, ReadBackoffMax: 50 * time.Millisecond})
 		wg.Go(func() {
 			l.read(ctx, r)
 			_ = r.Close()

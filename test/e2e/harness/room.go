@@ -16,10 +16,10 @@ import (
 
 // Told is one thing that a client was told of a room.
 type Told struct {
-	What    string // state, joined, updated, left, message, or error
+	What    string // state, joined, updated, left, message, end, or error
 	User    string
 	Reason  schema.Reason // of left
-	Body    string        // of message, or what is wrong
+	Body    string        // of message, why it ended, or what is wrong
 	Version schema.Version
 }
 
@@ -48,7 +48,7 @@ func newRoom(t testing.TB, channel, owner string, sub *stomp.Subscription) *Room
 func (r *Room) follow() {
 	for msg := range r.sub.C {
 		if msg.Err != nil {
-			r.note(Told{What: "error", Body: msg.Err.Error()})
+			r.note(Told{What: "end", Body: msg.Err.Error()})
 			continue
 		}
 		r.mu.Lock()
@@ -229,7 +229,7 @@ func (r *Room) problems() (found []string) {
 		switch {
 		case t.What == "error":
 			found = append(found, t.String())
-		case t.What == "message":
+		case t.What == "message" || t.What == "end":
 		case t.Version.Partition == last.Partition && t.Version.Offset < last.Offset:
 			found = append(found, fmt.Sprintf("version %s came after %s", t.Version, last))
 		default:
@@ -239,9 +239,9 @@ func (r *Room) problems() (found []string) {
 	return found
 }
 
-// WaitError waits until the subscription ends with an error, such as the ERROR
-// frame before the server closes.
-func (r *Room) WaitError() Told {
+// WaitEnd waits until the subscription ends, as with the ERROR frame before the
+// server closes.
+func (r *Room) WaitEnd() Told {
 	r.t.Helper()
-	return r.wait("error", func(t Told) bool { return t.What == "error" })
+	return r.wait("end", func(t Told) bool { return t.What == "end" })
 }
