@@ -90,14 +90,16 @@ func (f *flusher) write(t *task, recs []bus.Record, batches [][]fold.Change, pos
 	return nil
 }
 
-// drain waits for the flush in flight, if there is one, at most for the grace.
-func (f *flusher) drain() {
+// drain waits for the flush in flight, if there is one, at most for the grace
+// or until patience ends.
+func (f *flusher) drain(patience context.Context) {
 	defer f.cancel()
 	if !f.busy {
 		return
 	}
 	timer := time.AfterFunc(flushGrace, f.cancel)
 	defer timer.Stop()
+	defer context.AfterFunc(patience, f.cancel)()
 	<-f.done
 	f.busy = false
 }

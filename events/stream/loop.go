@@ -24,7 +24,7 @@ func (t *task) loop(ctx context.Context, cl *bus.Claim) error {
 
 	f := t.newFlusher(ctx, cl)
 	err := t.fold(ctx, input, readErr, f)
-	f.drain()
+	f.drain(t.patience())
 	stopRead()
 	if _, ended := errors.AsType[*readError](err); !ended {
 		<-readErr

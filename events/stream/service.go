@@ -30,13 +30,16 @@ func New(cfg Config) (*Service, error) {
 		return nil, err
 	}
 	run := rand.Text()
-	return &Service{run: run, parts: parts{
+	s := &Service{run: run}
+	s.parts = parts{
 		cfg:      &cfg,
 		producer: cfg.Client.NewProducer(bus.ProducerConfig{}),
 		monitor:  newMonitor(&cfg, run),
 		board:    newBoard(),
 		metrics:  newMetrics(cfg.Fold.Name(), cfg.Registerer),
-	}}, nil
+		patience: s.StopContext,
+	}
+	return s, nil
 }
 
 // Start checks that the topics pair up and joins the group. It waits for Kafka

@@ -21,6 +21,8 @@ type parts struct {
 	monitor  *monitor
 	board    *board
 	metrics  *metrics
+	// patience ends when whoever stops the service no longer waits.
+	patience func() context.Context
 }
 
 // task owns one partition for one take-over.

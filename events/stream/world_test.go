@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/segmentio/kafka-go"
+
 	"rollcall.dev/events/bus"
 	"rollcall.dev/events/schema"
 	"rollcall.dev/events/stream"
@@ -20,6 +22,7 @@ import (
 // world is a broker with the topics of one service, and who writes to them.
 type world struct {
 	t        testing.TB
+	brokers  []string
 	client   *bus.Client
 	topics   schema.Topics
 	parts    int
@@ -38,7 +41,7 @@ func worldOn(t testing.TB, brokers []string, partitions int) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, client: client, topics: schema.Topics{Prefix: brokertest.Prefix(t)}, parts: partitions,
+	w := &world{t: t, brokers: brokers, client: client, topics: schema.Topics{Prefix: brokertest.Prefix(t)}, parts: partitions,
 		producer: client.NewProducer(bus.ProducerConfig{}), seq: map[string]int64{}}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -203,16 +206,21 @@ func (l *tail) said(n int) []string {
 	l.w.t.Helper()
 	var all []string
 	for range n {
-		ev, data := l.event(schema.TypePresenceJoined, schema.TypePresenceLeft)
-		switch d := data.(type) {
-		case *schema.PresenceJoined:
-			all = append(all, fmt.Sprintf("join %s %s", d.User, d.Meta["visits"]))
-		case *schema.PresenceLeft:
-			all = append(all, "left "+d.User)
-		}
-		_ = ev
+		_, data := l.event(schema.TypePresenceJoined, schema.TypePresenceLeft)
+		all = append(all, text(data))
 	}
 	return all
+}
+
+func text(data any) string {
+	switch d := data.(type) {
+	case *schema.PresenceJoined:
+		return fmt.Sprintf("join %s %s", d.User, d.Meta["visits"])
+	case *schema.PresenceLeft:
+		return "left " + d.User
+	default:
+		return fmt.Sprintf("%T", data)
+	}
 }
 
 // beat writes an edge's heartbeat.
@@ -261,4 +269,33 @@ func mustJSON(t testing.TB, value []byte, into any) {
 
 func asPartitionCount(err error) (*bus.PartitionCountError, bool) {
 	return errors.AsType[*bus.PartitionCountError](err)
+}
+
+func asRange(err error) (*bus.OffsetRangeError, bool) {
+	return errors.AsType[*bus.OffsetRangeError](err)
+}
+
+func (w *world) wait(s *stream.Service, partition int32, state stream.State) {
+	w.t.Helper()
+	if err := s.WaitState(deadline(w.t), partition, state); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// recreate deletes a topic and makes it anew, empty.
+func (w *world) recreate(topic string) {
+	w.t.Helper()
+	transport := &kafka.Transport{}
+	defer transport.CloseIdleConnections()
+	admin := &kafka.Client{Addr: kafka.TCP(w.brokers...), Timeout: 5 * time.Second, Transport: transport}
+	res, err := admin.DeleteTopics(deadline(w.t), &kafka.DeleteTopicsRequest{Topics: []string{topic}})
+	if err == nil {
+		err = res.Errors[topic]
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := w.client.EnsureTopics(deadline(w.t), true, bus.Topic{Name: topic, Partitions: w.parts, Replication: 1}); err != nil {
+		w.t.Fatal(err)
+	}
 }
