@@ -133,7 +133,7 @@ func TestNewOwnerCountsADelayAnew(t *testing.T) {
 
 func TestSilentEdgeExpires(t *testing.T) {
 	w := newWorld(t, 1)
-	w.start(w.config("i1"))
+	w.start(impatient(w.config("i1")))
 	stop := w.alive("e1", 1)
 	w.alive("e2", 2)
 	events, input := w.tail(w.topics.ChannelEvents(), 0), w.tail(w.topics.Lifecycle(), 0)
@@ -168,7 +168,7 @@ func TestSilentEdgeExpires(t *testing.T) {
 // Scenario 10: an edge that was never heard has a lease from its first event.
 func TestEdgeThatWasNeverHeardExpires(t *testing.T) {
 	w := newWorld(t, 1)
-	w.start(w.config("i1"))
+	w.start(impatient(w.config("i1")))
 	events := w.tail(w.topics.ChannelEvents(), 0)
 	w.connect("e1", 1, "alice")
 	wantSaid(t, events.said(2), "join alice 1", "left alice")

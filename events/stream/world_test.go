@@ -79,9 +79,15 @@ func (w *world) config(instance string) stream.Config {
 		Fold: rooms.Fold{}, Client: w.client, Topics: w.topics, Kind: schema.KindPresence,
 		Group: w.topics.Prefix + "rooms", Input: w.topics.Lifecycle(), Changelog: w.topics.PresenceState(),
 		Partitions: w.parts, Instance: instance, Logger: quiet(),
-		EdgeLease: 600 * time.Millisecond, HeartbeatInterval: 100 * time.Millisecond,
-		SessionTimeout: time.Second, RebalanceTimeout: 5 * time.Second,
+		EdgeLease: time.Minute, HeartbeatInterval: 100 * time.Millisecond,
+		SessionTimeout: 3 * time.Second, RebalanceTimeout: 5 * time.Second,
 	}
+}
+
+// impatient shortens the lease of edges.
+func impatient(cfg stream.Config) stream.Config {
+	cfg.EdgeLease = 600 * time.Millisecond
+	return cfg
 }
 
 // start starts a service and stops it with the test.
@@ -224,14 +230,15 @@ func text(data any) string {
 }
 
 // beat writes an edge's heartbeat.
-func (w *world) beat(hb schema.Heartbeat) {
-	w.t.Helper()
+func (w *world) beat(ctx context.Context, hb schema.Heartbeat) {
 	hb.Kind, hb.At = schema.KindEdge, schema.At(time.Now())
 	value, err := json.Marshal(hb)
-	if err != nil {
-		w.t.Fatal(err)
+	if err == nil {
+		err = w.producer.Publish(ctx, bus.Record{Topic: w.topics.Heartbeat(), Value: value}, nil)
 	}
-	w.raw(w.topics.Heartbeat(), value)
+	if err != nil && ctx.Err() == nil {
+		w.t.Error(err)
+	}
 }
 
 // alive sends an edge's heartbeats until stopped.
@@ -242,16 +249,16 @@ func (w *world) alive(edge string, epoch int64) (stop func()) {
 func (w *world) aliveAs(hb schema.Heartbeat) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	w.beat(hb)
+	w.beat(ctx, hb)
 	go func() {
 		defer close(done)
-		for tick := time.NewTicker(50 * time.Millisecond); ; {
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for ctx.Err() == nil {
 			select {
 			case <-ctx.Done():
-				tick.Stop()
-				return
 			case <-tick.C:
-				w.beat(hb)
+				w.beat(ctx, hb)
 			}
 		}
 	}()
