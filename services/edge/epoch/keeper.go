@@ -98,8 +98,9 @@ func (k *Keeper) begin(ctx context.Context) error {
 	return nil
 }
 
-// claim appends claims until the offset of one is known. A producer of its own
-// keeps it from waiting behind a beat that is stuck.
+// claim appends claims until the offset of one is known and above 0, which
+// stands for no epoch. A producer of its own keeps it from waiting behind a beat
+// that is stuck.
 func (k *Keeper) claim(ctx context.Context) error {
 	p := k.cfg.Client.NewProducer(bus.ProducerConfig{})
 	defer func() { _ = p.Close(ctx) }()
@@ -111,7 +112,7 @@ func (k *Keeper) claim(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("claim an epoch: %w", err)
 		}
-		if offset := results[0].Offset; offset >= 0 {
+		if offset := results[0].Offset; offset > 0 {
 			k.watch.epoch = offset
 			k.epoch.Store(offset)
 			k.cfg.Logger.Info("epoch claimed", "edge", k.cfg.Edge, "epoch", offset)

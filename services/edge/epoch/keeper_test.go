@@ -142,10 +142,21 @@ func TestTheEpochIsTheOffsetOfTheClaim(t *testing.T) {
 	}
 }
 
+// Offset 0 stands for no epoch: the first record of a new cluster is none.
+func TestNoEpochIsZero(t *testing.T) {
+	c := newCluster(t, brokertest.Brokers(t))
+	k, entered := c.keeper("a")
+	c.start(k)
+	if e := next(t, entered); e != 1 {
+		t.Fatalf("epoch %d, want 1", e)
+	}
+}
+
 // Scenario 19, the edge's half: exactly one new epoch for one gap, however
 // often and by however many it is reported.
 func TestAVerdictMakesExactlyOneNewEpoch(t *testing.T) {
 	c := newCluster(t, brokertest.Brokers(t))
+	c.say(schema.Heartbeat{Kind: schema.KindPresence, Instance: "p"})
 	k, entered := c.keeper("a")
 	c.start(k)
 	first := next(t, entered)
