@@ -83,4 +83,3 @@ func TestConfigIsChecked(t *testing.T) {
 		t.Error("a lease of one heartbeat was taken")
 	}
 }
-

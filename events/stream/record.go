@@ -1,10 +1,11 @@
 package stream
 
 import (
+	"encoding/json"
+	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
-
-	"encoding/json"
 
 	"rollcall.dev/events/bus"
 	"rollcall.dev/events/schema"
@@ -25,22 +26,30 @@ func eventRecord(topic, key string, partition int32, id string, value []byte) bu
 	}
 }
 
+// Limits of a dead letter's parts, in bytes, so that it always fits into a
+// batch: base64 makes four of three, JSON may make six of one.
+const (
+	maxDeadKey   = 10_000
+	maxDeadValue = 400_000
+	maxDeadText  = 50_000
+	maxDeadError = 8_000
+)
+
 // deadLetter is the record for an input that could not be handled.
 func (t *task) deadLetter(rec fold.Record, cause error) bus.Record {
 	d := schema.DeadLetter{
 		Topic: t.cfg.Input, Partition: t.partition, Offset: rec.Offset,
-		Error: cause.Error(), Service: t.cfg.Fold.Name(), At: schema.At(time.Now()),
-		Key: rec.Key, Value: rec.Value,
+		Service: t.cfg.Fold.Name(), At: schema.At(time.Now()),
+		Key: rec.Key[:min(len(rec.Key), maxDeadKey)], Value: rec.Value[:min(len(rec.Value), maxDeadValue)],
 	}
-	// Base64, and the text once more, at most double and a third: a record of
-	// the input always fits unless it is near the limit itself.
-	const maxText = 200_000
-	if len(rec.Value) > 2*maxText {
-		d.Value, d.Error = rec.Value[:2*maxText], d.Error+" (value truncated)"
+	d.Error = cause.Error()
+	d.Error = strings.ToValidUTF8(d.Error[:min(len(d.Error), maxDeadError)], "")
+	if len(rec.Value) > maxDeadValue {
+		d.Error += fmt.Sprintf(" (the first %d of %d bytes)", maxDeadValue, len(rec.Value))
 	}
-	if len(rec.Value) <= maxText && utf8.Valid(rec.Value) {
+	if len(rec.Value) <= maxDeadText && utf8.Valid(rec.Value) {
 		d.Text = string(rec.Value)
 	}
-	value, _ := json.Marshal(&d) // of strings and numbers
-	return bus.Record{Topic: t.cfg.Topics.DeadLetter(), Partition: bus.AnyPartition, Key: rec.Key, Value: value}
+	value, _ := json.Marshal(&d) // strings and numbers always encode
+	return bus.Record{Topic: t.cfg.Topics.DeadLetter(), Partition: bus.AnyPartition, Key: d.Key, Value: value}
 }

@@ -1,0 +1,196 @@
+package stream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"rollcall.dev/events/bus"
+	"rollcall.dev/events/schema"
+	"rollcall.dev/events/stream/fold"
+)
+
+func entry(edge string, epoch int64, partition int32, seq int64, data string) fold.Stamped {
+	e := schema.MailboxEntry{Type: schema.TypePresenceLeft, Sequence: schema.Sequence{Offset: seq}, Data: json.RawMessage(data)}
+	value, _ := json.Marshal(&e)
+	return fold.Stamped{Value: value, Mailbox: &fold.MailboxOutput{Edge: edge, Epoch: epoch, Partition: partition, Entry: e}}
+}
+
+func TestMailboxEntriesAreGroupedByEdgeAndEpoch(t *testing.T) {
+	plain := fold.Stamped{Topic: "channel.events", Key: "room", Partition: fold.AnyPartition, ID: "id", Value: []byte("{}")}
+	recs := records(`/tasks/"x"/1`, "p.edge.mailbox", func(s string) string { return "p." + s }, []fold.Stamped{
+		entry("e1", 1, 4, 10, `{"a":1}`), plain, entry("e2", 1, 5, 11, "1"), entry(`e"1`, 1, 4, 12, "2"),
+		entry("e1", 2, 4, 13, "3"), entry("e1", 1, 4, 14, "4"),
+	})
+	var got []string
+	for _, rec := range recs {
+		if rec.Topic != "p.edge.mailbox" {
+			got = append(got, fmt.Sprintf("%s %s %d", rec.Topic, rec.Key, rec.Partition))
+			continue
+		}
+		var m schema.MailboxRecord
+		if err := json.Unmarshal(rec.Value, &m); err != nil {
+			t.Fatalf("%v in %s", err, rec.Value)
+		}
+		var seqs []int64
+		for _, e := range m.Entries {
+			seqs = append(seqs, e.Sequence.Offset)
+		}
+		if string(rec.Key) != m.Edge || m.Source != `/tasks/"x"/1` {
+			t.Errorf("record %s of key %s", rec.Value, rec.Key)
+		}
+		got = append(got, fmt.Sprintf("%s/%d@%d %v", m.Edge, m.Epoch, rec.Partition, seqs))
+	}
+	want := []string{"e1/1@4 [10 14]", "p.channel.events room -1", "e2/1@5 [11]", `e"1/1@4 [12]`, "e1/2@4 [13]"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestMailboxRecordsAreSplit(t *testing.T) {
+	var outputs []fold.Stamped
+	for i := range 10 {
+		outputs = append(outputs, entry("e1", 1, 0, int64(i), `"`+strings.Repeat("x", 150_000)+`"`))
+	}
+	outputs = append(outputs, entry("e1", 1, 0, 10, `"`+strings.Repeat("x", 700_000)+`"`), entry("e1", 1, 0, 11, "1"))
+	next := int64(0)
+	recs := records("s", "m", strings.Clone, outputs)
+	for _, rec := range recs {
+		var m schema.MailboxRecord
+		if err := json.Unmarshal(rec.Value, &m); err != nil {
+			t.Fatal(err)
+		}
+		if len(m.Entries) > 1 && len(rec.Value) > maxMailboxRecord+2 {
+			t.Errorf("record of %d bytes with %d entries", len(rec.Value), len(m.Entries))
+		}
+		for _, e := range m.Entries {
+			if e.Sequence.Offset != next {
+				t.Errorf("entry %d where %d is due", e.Sequence.Offset, next)
+			}
+			next++
+		}
+	}
+	if next != 12 || len(recs) != 6 {
+		t.Errorf("%d entries in %d records", next, len(recs))
+	}
+}
+
+func TestDuesComeInTheOrderOfTheirTimes(t *testing.T) {
+	d := newDues()
+	arm := func(now time.Duration, key string, delay time.Duration) {
+		d.change(now, fold.DueChange{Key: key, Due: fold.Due{Delay: delay}, Armed: true})
+	}
+	arm(0, "a", 10)
+	arm(0, "b", 5)
+	arm(1, "c", 5)
+	arm(1, "gone", 1)
+	d.change(2, fold.DueChange{Key: "gone"})
+	d.change(2, fold.DueChange{Key: "never there"})
+	arm(2, "a", 1) // anew
+	var order []string
+	for now := time.Duration(0); now < 10; now++ {
+		for x, ok := d.ripe(now); ok; x, ok = d.ripe(now) {
+			order = append(order, fmt.Sprintf("%s@%d", x.key, now))
+			d.again(x, 100)
+		}
+	}
+	if want := []string{"a@3", "b@5", "c@6"}; !slices.Equal(order, want) {
+		t.Errorf("got %q, want %q", order, want)
+	}
+	if at, ok := d.next(); !ok || at != 100 {
+		t.Errorf("next at %v", at)
+	}
+}
+
+func TestWrittenIsPendingUntilItIsRead(t *testing.T) {
+	var none *written
+	w := &written{}
+	w.next.Store(inFlight)
+	if none.pending(0) || !w.pending(1000) {
+		t.Error("in flight is pending, nothing isn't")
+	}
+	w.done(bus.Result{Offset: 7})
+	if !w.pending(7) || w.pending(8) {
+		t.Error("pending up to its offset, not after")
+	}
+	w.done(bus.Result{Offset: -1, Err: errors.New("x")})
+	if w.pending(0) {
+		t.Error("what has failed isn't pending")
+	}
+}
+
+func TestBoardCanBeWaitedOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBoard()
+		done := make(chan error, 1)
+		go func() { done <- b.wait(t.Context(), 3, Running) }()
+		b.set(3, Restoring, nil, nil)
+		synctest.Wait()
+		select {
+		case err := <-done:
+			t.Fatalf("waited for restoring: %v", err)
+		default:
+		}
+		b.set(3, Running, nil, nil)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := b.wait(ctx, 3, Idle); err == nil || !strings.Contains(err.Error(), "is running, not idle") {
+			t.Errorf("wait: %v", err)
+		}
+		if got := b.in(Running); !slices.Equal(got, []int32{3}) {
+			t.Errorf("running: %v", got)
+		}
+	})
+}
+
+func TestBoardRefusesImpossibleTransitions(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("idle became running")
+		}
+	}()
+	newBoard().set(0, Running, nil, nil)
+}
+
+func TestChunksCoverABatch(t *testing.T) {
+	b := bus.Batch{Next: 5000, HighWatermark: 6000}
+	for i := range 2500 {
+		b.Records = append(b.Records, bus.Record{Offset: int64(i)})
+	}
+	var sizes []int
+	var nexts []int64
+	for _, c := range chunks(b) {
+		sizes, nexts = append(sizes, len(c.records)), append(nexts, c.next)
+	}
+	if !slices.Equal(sizes, []int{1000, 1000, 500}) || !slices.Equal(nexts, []int64{1000, 2000, 5000}) {
+		t.Errorf("sizes %v, next %v", sizes, nexts)
+	}
+	if got := chunks(bus.Batch{Next: 7, HighWatermark: 7}); len(got) != 1 || got[0].next != 7 {
+		t.Errorf("an empty batch: %+v", got)
+	}
+}
+
+func TestDeadLettersFitTheirTopic(t *testing.T) {
+	task := &task{parts: parts{cfg: &Config{Fold: nameOnly{}}}}
+	rec := task.deadLetter(fold.Record{Offset: 7, Key: []byte("k"), Value: []byte(strings.Repeat("\x01", 1_000_000))}, errors.New("why"))
+	if n := bus.BatchSize([]bus.Record{rec}); n > bus.MaxBatchBytes {
+		t.Errorf("a dead letter of %d bytes", n)
+	}
+	rec = task.deadLetter(fold.Record{Value: []byte(strings.Repeat("\x01", 150_000))}, errors.New(strings.Repeat("e", 2_000_000)))
+	if n := bus.BatchSize([]bus.Record{rec}); n > bus.MaxBatchBytes {
+		t.Errorf("a dead letter of %d bytes for a long error", n)
+	}
+}
+
+type nameOnly struct{ fold.Fold }
+
+func (nameOnly) Name() string { return "x" }
