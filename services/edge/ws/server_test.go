@@ -66,7 +66,7 @@ func TestChurn(t *testing.T) {
 			}
 			_ = p.SetReadDeadline(time.Now().Add(10 * time.Second))
 			for {
-				if _, _, err := p.next(); err != nil {
+				if first, _, err := p.next(); err != nil || first == closes {
 					break
 				}
 			}
