@@ -30,11 +30,12 @@ func (c *client) connect(list []session.Action, a session.Connect) []session.Act
 	}
 	c.id, c.user, c.meta, c.version = ulid.Make().String(), who.User, a.Meta, a.Version
 	c.begun = h.now()
-	c.live = true
 	h.sessions.add(c)
-	if h.draining.Load() {
+	if h.draining.Load() { // looked at after add: Drain looks the other way round
+		h.sessions.remove(c)
 		return c.state.Fail(list, schema.ReasonServerShutdown, "the server is going down for a restart", "")
 	}
+	c.live = true
 	h.metrics.connects.Inc()
 	h.cfg.Logger.Debug("session connected", "session", c.id, "user", c.user, "edge", h.cfg.Edge)
 	c.announced = c.begun

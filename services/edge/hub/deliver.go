@@ -18,6 +18,7 @@ type frame struct {
 	body  []byte
 	id    string
 	made  []fanout
+	head  []byte // scratch
 }
 
 type fanout struct {
@@ -53,10 +54,9 @@ func frameOf(o roster.Output) frame {
 
 // send puts a frame into the queue of one subscriber.
 func (s *subscription) send(f *frame) error {
-	var room [256]byte
 	v := s.client.version
-	head := stomp.AppendMessageHead(room[:0], v, s.id, f.id)
-	return s.client.conn.SendShared(head, f.tail(s.destination, v))
+	f.head = stomp.AppendMessageHead(f.head[:0], v, s.id, f.id)
+	return s.client.conn.SendShared(f.head, f.tail(s.destination, v))
 }
 
 // Deliver gives subscribers what the mailbox brought. Call it from one
