@@ -10,6 +10,10 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 )
 
 // lossyNet cuts connections after a produce request was sent and before its
@@ -17,6 +21,8 @@ import (
 type lossyNet struct {
 	cut atomic.Int32 // how many more answers to lose
 	hit atomic.Int32
+	// lost, if set before the client is used, is called after each loss.
+	lost func()
 }
 
 func (n *lossyNet) dial(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -49,6 +55,9 @@ func (c *lossyConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b) // the broker has carried it out once it answers
 	if c.lose {
 		c.net.hit.Add(1)
+		if c.net.lost != nil {
+			c.net.lost()
+		}
 		_ = c.Close()
 		return 0, errors.New("connection cut by the test")
 	}
@@ -117,6 +126,29 @@ func TestFencedWriterLosesAnswers(t *testing.T) {
 // A batch that fails for good after an attempt without an answer may be in the
 // log: the next batch must not be taken for its repeat.
 func TestEmbeddedFailureAfterLostAnswer(t *testing.T) {
+	cluster := embedded(t, kfake.SeedTopics(1, "t"))
+	lossy := &lossyNet{lost: func() { produceFault(cluster, kerr.InvalidRecord, 1) }}
+	c, err := Open(Config{Brokers: cluster.ListenAddrs(), Dial: lossy.dial, Logger: testLogger()})
+	must(t, err)
+	t.Cleanup(func() { _ = c.Close() })
+	p := testProducer(t, c, ProducerConfig{})
+	ctx := within(t, 20*time.Second)
+	publish := func(v string) error {
+		_, err := p.PublishWait(ctx, Record{Topic: "t", Value: []byte(v)})
+		return err
+	}
+	must(t, publish("1"))
+	lossy.cut.Store(1)
+	if err := publish("2"); !errors.Is(err, kafka.InvalidRecord) {
+		t.Fatalf("got %v", err)
+	}
+	must(t, publish("3"))
+	if got := values(readAll(t, c, "t", 0)); !slices.Equal(got, []string{"1", "2", "3"}) {
+		t.Errorf("log %v: an acknowledged record was taken for a repeat", got)
+	}
+}
+
+func TestSequenceAfterFailure(t *testing.T) {
 	q := &partitionQueue{p: &Producer{}, id: producerID{1, 0}, sequence: 5}
 	q.afterFailure(&batch{})
 	if q.retired {

@@ -51,5 +51,9 @@ func (c *Client) saysMissing(ctx context.Context, topic string, partition int32)
 		return false
 	}
 	s, ok := states[topic]
-	return !ok || errors.Is(s.err, kafka.UnknownTopicOrPartition) || s.err == nil && int(partition) >= s.partitions
+	gone := !ok || errors.Is(s.err, kafka.UnknownTopicOrPartition) || s.err == nil && int(partition) >= s.partitions
+	if gone {
+		c.counts.Delete(topic) // it may come back with another number of partitions
+	}
+	return gone
 }

@@ -13,6 +13,10 @@ import (
 // reading from followers, which we don't want.
 const fetchVersion = 10
 
+// fetchSlack is how much longer than asked a broker may hold a fetch before it
+// counts as lost.
+const fetchSlack = 5 * time.Second
+
 // fetched is the answer of one partition.
 type fetched struct {
 	err           error
@@ -43,7 +47,7 @@ func (c *Client) fetch(ctx context.Context, topic string, partition int32, offse
 	sealFrame(b)
 
 	f := &frame{api: protocol.Fetch, version: fetchVersion, topic: topic, partition: partition, data: b}
-	cur, err := c.exchange(ctx, f, maxWait+callTimeout)
+	cur, err := c.exchange(ctx, f, maxWait+fetchSlack)
 	if err != nil {
 		return fetched{}, fmt.Errorf("fetch %s/%d: %w", topic, partition, err)
 	}
