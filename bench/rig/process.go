@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -67,14 +68,16 @@ func (p *Process) Ready(ctx context.Context, addr string) error {
 	}
 }
 
-// FreeAddr is an address of the loopback whose port is free now.
+// FreeAddr is an address of the loopback whose port is free now, and not one
+// that an outgoing connection may get (Linux: from 32768).
 func FreeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	for range 1000 {
+		addr := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))
+		if l, err := net.Listen("tcp", addr); err == nil {
+			return addr, l.Close()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return "", errors.New("no free port")
 }
 
 // Ring is the standalone build under measurement, on its embedded broker (in
