@@ -42,7 +42,6 @@ type flusher struct {
 	cl     *bus.Claim
 	done   chan error
 	busy   bool
-	commit time.Time // of the last group commit
 }
 
 // newFlusher returns one whose writes outlive ctx, up to drain.
@@ -83,10 +82,7 @@ func (f *flusher) write(t *task, recs []bus.Record, batches [][]fold.Change, pos
 		}
 	}
 	t.metrics.flushes.Inc()
-	if now := time.Now(); now.Sub(f.commit) >= time.Second {
-		f.commit = now
-		_ = f.cl.Commit(position) // for lag tools; the changelog knows better
-	}
+	_ = f.cl.Commit(position) // for lag tools; the changelog knows better
 	return nil
 }
 

@@ -28,6 +28,9 @@ func (s *Service) beat(ctx context.Context, p *bus.Producer) {
 		s.monitor.tick(s.metrics)
 		select {
 		case <-ctx.Done():
+			if p.Buffered() < maxBeats { // so that this doesn't wait
+				s.sendBeat(context.WithoutCancel(ctx), p, n+1) // nothing is owned any more
+			}
 			return
 		case <-ticker.C:
 		}

@@ -94,7 +94,7 @@ func TestDuesComeInTheOrderOfTheirTimes(t *testing.T) {
 	d.change(2, fold.DueChange{Key: "never there"})
 	arm(2, "a", 1) // anew
 	var order []string
-	for now := time.Duration(0); now < 10; now++ {
+	for now := range time.Duration(10) {
 		for x, ok := d.ripe(now); ok; x, ok = d.ripe(now) {
 			order = append(order, fmt.Sprintf("%s@%d", x.key, now))
 			d.again(x, 100)

@@ -2,7 +2,7 @@ package stream
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"time"
 
 	"rollcall.dev/events/bus"
@@ -19,17 +19,18 @@ const flushGrace = 5 * time.Second
 // own in flight, unless that takes longer than the grace.
 func (t *task) loop(ctx context.Context, cl *bus.Claim) error {
 	readCtx, stopRead := context.WithCancel(ctx)
-	input, readErr := make(chan chunk, prefetch), make(chan error, 1)
-	go func() { readErr <- t.read(readCtx, t.machine.Position(), input) }()
-
+	input, readErr, readEnd := make(chan chunk, prefetch), make(chan error, 1), make(chan struct{})
+	go func() {
+		defer close(readEnd)
+		readErr <- t.read(readCtx, t.machine.Position(), input)
+	}()
 	f := t.newFlusher(ctx, cl)
-	err := t.fold(ctx, input, readErr, f)
-	f.drain(t.patience())
-	stopRead()
-	if _, ended := errors.AsType[*readError](err); !ended {
-		<-readErr
-	}
-	return err
+	defer func() {
+		f.drain(t.patience())
+		stopRead()
+		<-readEnd
+	}()
+	return t.fold(ctx, input, readErr, f)
 }
 
 // fold is the loop's inside.
@@ -53,7 +54,7 @@ func (t *task) fold(ctx context.Context, input <-chan chunk, readErr <-chan erro
 		case <-t.wake:
 			err = t.expire(ctx)
 		case rerr := <-readErr:
-			return &readError{rerr}
+			return fmt.Errorf("read the input: %w", rerr)
 		case <-ctx.Done():
 			t.stop()
 			return context.Cause(ctx)
@@ -101,7 +102,7 @@ func (t *task) step(d *fold.Decoded) error {
 		t.log.Error("record can't be handled, it goes to the dead letter", "offset", d.Offset, "reason", r.Err)
 		t.pending.dead = append(t.pending.dead, t.deadLetter(d.Record, r.Err))
 	case r.Verdict == fold.Unknown:
-		t.log.Warn("record of an unknown type skipped", "offset", d.Offset, "reason", r.Err)
+		t.log.Debug("record of an unknown type skipped", "offset", d.Offset, "reason", r.Err)
 	case d.Event.Type == schema.TypeOwnerStarted:
 		return t.owned(owner)
 	}
@@ -142,9 +143,3 @@ func (t *task) awaken() {
 	default:
 	}
 }
-
-// readError is the end of the reader.
-type readError struct{ err error }
-
-func (e *readError) Error() string { return "read the input: " + e.err.Error() }
-func (e *readError) Unwrap() error { return e.err }

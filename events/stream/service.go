@@ -71,7 +71,7 @@ func (s *Service) loop(ctx context.Context) error {
 	err := s.cfg.Client.RunGroup(ctx, bus.GroupConfig{
 		Group: s.cfg.Group, Topics: []string{s.cfg.Input},
 		SessionTimeout: s.cfg.SessionTimeout, RebalanceTimeout: s.cfg.RebalanceTimeout,
-		HeartbeatInterval: s.cfg.SessionTimeout / 6,
+		HeartbeatInterval: s.cfg.SessionTimeout / 6, CommitInterval: time.Second,
 	}, s.handle)
 
 	stop()

@@ -104,17 +104,3 @@ func (b *board) in(state State) []int32 {
 	slices.Sort(all)
 	return all
 }
-
-// tasks are those that exist, in the order of their partitions.
-func (b *board) tasks() []*task {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var all []*task
-	for _, s := range b.slots {
-		if s.task != nil {
-			all = append(all, s.task)
-		}
-	}
-	slices.SortFunc(all, func(a, b *task) int { return int(a.partition - b.partition) })
-	return all
-}

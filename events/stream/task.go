@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -137,8 +138,14 @@ func (t *task) stop() {
 	}
 }
 
-// run takes the partition over and folds until ctx ends or something fails.
-func (t *task) run(ctx context.Context, cl *bus.Claim) error {
+// run takes the partition over and folds until ctx ends or something fails. A
+// fold that panics outside of Apply, on its own state, stops its partition only.
+func (t *task) run(ctx context.Context, cl *bus.Claim) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &restoreError{fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
+		}
+	}()
 	if err := t.takeOver(ctx); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -199,10 +200,8 @@ func (l *tail) event(types ...schema.Type) (schema.Event, any) {
 		if err != nil {
 			continue // of a test with poison
 		}
-		for _, t := range types {
-			if ev.Type == t {
-				return ev, data
-			}
+		if slices.Contains(types, ev.Type) {
+			return ev, data
 		}
 	}
 }

@@ -22,7 +22,6 @@ type sim struct {
 	back  []pending
 	// alive edges by id.
 	alive map[string]schema.Heartbeat
-	over  []string
 }
 
 type pending struct {

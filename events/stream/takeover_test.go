@@ -1,0 +1,142 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"rollcall.dev/events/bus"
+	"rollcall.dev/events/schema"
+	"rollcall.dev/events/stream/fold"
+	"rollcall.dev/events/stream/internal/rooms"
+	"rollcall.dev/internal/brokertest"
+)
+
+// bench makes tasks of one partition that each believe they own it.
+type bench struct {
+	t     *testing.T
+	ctx   context.Context
+	parts parts
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	client, err := bus.Open(bus.Config{Brokers: brokertest.Brokers(t), Logger: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	topics := schema.Topics{Prefix: brokertest.Prefix(t)}
+	cfg := &Config{Fold: rooms.Fold{}, Client: client, Topics: topics, Kind: schema.KindPresence, Group: "g",
+		Input: topics.Lifecycle(), Changelog: topics.PresenceState(), Partitions: 1, Instance: "i", Logger: log}
+	if err := cfg.check(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{cfg.Input, cfg.Changelog} {
+		if err := client.EnsureTopics(ctx, true, bus.Topic{Name: name, Partitions: 1, Replication: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	producer := client.NewProducer(bus.ProducerConfig{})
+	t.Cleanup(func() {
+		_ = producer.Close(ctx)
+		_ = client.Close()
+		cancel()
+	})
+	return &bench{t: t, ctx: ctx, parts: parts{cfg: cfg, producer: producer, monitor: newMonitor(cfg, "run"),
+		board: newBoard(), metrics: newMetrics("rooms", nil), patience: context.Background}}
+}
+
+func (b *bench) task() *task { return newTask(b.parts, 0) }
+
+func (b *bench) ok(err error) {
+	b.t.Helper()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *bench) want(err, target error) {
+	b.t.Helper()
+	if !errors.Is(err, target) {
+		b.t.Fatalf("got %v, want %v", err, target)
+	}
+}
+
+func (b *bench) appendMarker(t *task) error {
+	_, err := t.append(b.ctx, []fold.Change{{Key: "x", Value: []byte("{}")}})
+	return err
+}
+
+// Scenario 18: two restores at once.
+func TestRestoreNoticesANewerOwner(t *testing.T) {
+	b := newBench(t)
+	first, second := b.task(), b.task()
+	b.ok(first.announce(b.ctx))
+	marker, err := first.fence(b.ctx)
+	b.ok(err)
+	b.ok(second.takeOver(b.ctx))
+	b.want(first.restore(b.ctx, marker), errOvertaken)
+	b.want(b.appendMarker(first), bus.ErrFenced)
+	b.ok(b.appendMarker(second))
+}
+
+// Scenario 18: an owner that paused between its owner.started and its first
+// write to the changelog, and wakes after a newer one has finished.
+func TestLateRiserStopsAtTheNewerOwner(t *testing.T) {
+	b := newBench(t)
+	late, newer := b.task(), b.task()
+	b.ok(late.announce(b.ctx))
+	b.ok(newer.takeOver(b.ctx))
+
+	marker, err := late.fence(b.ctx)
+	b.ok(err)
+	b.ok(late.restore(b.ctx, marker))
+	b.want(b.appendMarker(newer), bus.ErrFenced) // it claims anew
+
+	b.parts.board.set(0, Restoring, late, nil)
+	b.want(late.loop(b.ctx, &bus.Claim{}), errNewerOwner)
+}
+
+// The incarnation is there before any output, and stays.
+func TestIncarnationIsFoundedOnce(t *testing.T) {
+	b := newBench(t)
+	first, second := b.task(), b.task()
+	b.ok(first.takeOver(b.ctx))
+	b.ok(second.takeOver(b.ctx))
+	if a, b := first.machine.Incarnation(), second.machine.Incarnation(); a == "" || a != b {
+		t.Errorf("incarnations %q and %q", a, b)
+	}
+}
+
+func TestUnreadableChangelogIsBroken(t *testing.T) {
+	b := newBench(t)
+	first, second := b.task(), b.task()
+	b.ok(first.takeOver(b.ctx))
+	_, err := first.append(b.ctx, []fold.Change{{Key: rooms.Key("u", "s"), Value: []byte("not json")}})
+	b.ok(err)
+	if err := second.takeOver(b.ctx); !broken(err) {
+		t.Errorf("take-over of an unreadable changelog: %v", err)
+	}
+}
+
+// brittle panics on what a former version has left behind.
+type brittle struct{ rooms.Fold }
+
+func (brittle) Decode(string, []byte) (fold.Entity, error) { panic("what is this?") }
+
+func TestFoldThatPanicsOnItsStateStopsThePartitionOnly(t *testing.T) {
+	b := newBench(t)
+	first := b.task()
+	b.ok(first.takeOver(b.ctx))
+	b.ok(b.appendMarker(first))
+	b.parts.cfg.Fold = brittle{}
+	if err := b.task().run(b.ctx, nil); !broken(err) || !strings.Contains(err.Error(), "what is this?") {
+		t.Errorf("run: %v", err)
+	}
+}
