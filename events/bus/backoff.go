@@ -16,8 +16,6 @@ type backoff struct{ next, max time.Duration }
 
 func newBackoff() backoff { return backoff{next: backoffMin, max: backoffMax} }
 
-func (b *backoff) reset() { b.next = backoffMin }
-
 // sleep pauses between half of and all of the next step, or returns ctx's
 // cause when ctx ends first.
 func (b *backoff) sleep(ctx context.Context) error {

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -13,9 +14,7 @@ import (
 func get(t *testing.T, method, path string, header http.Header) *http.Response {
 	t.Helper()
 	request := httptest.NewRequest(method, path, nil)
-	for name, values := range header {
-		request.Header[name] = values
-	}
+	maps.Copy(request.Header, header)
 	recorder := httptest.NewRecorder()
 	Handler().ServeHTTP(recorder, request)
 	return recorder.Result()

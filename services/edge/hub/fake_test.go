@@ -185,7 +185,7 @@ func (s *stage) connect(user string) (transport.Handler, *fakeConn) {
 }
 
 func feed(c transport.Handler, format string, args ...any) {
-	c.Data([]byte(fmt.Sprintf(format, args...)))
+	c.Data(fmt.Appendf(nil, format, args...))
 }
 
 func subscribe(c transport.Handler, id, destination, receipt string) {

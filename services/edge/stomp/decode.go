@@ -12,11 +12,11 @@ func (p *Parser) decode(f *Frame, whole []byte) *ParseError {
 		if line = trimCR(line); len(line) == 0 {
 			break
 		}
-		colon := bytes.IndexByte(line, ':')
-		if colon < 0 {
+		before, after, ok := bytes.Cut(line, []byte{':'})
+		if !ok {
 			return malformed("header line %q has no colon", line)
 		}
-		f.Headers = append(f.Headers, Header{Name: line[:colon], Value: line[colon+1:]})
+		f.Headers = append(f.Headers, Header{Name: before, Value: after})
 	}
 	if err := p.decodeHeaders(f); err != nil {
 		return err
