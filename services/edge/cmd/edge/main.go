@@ -43,6 +43,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		return err
 	}
 	if err := edge.Start(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // told to end while it waited for Kafka
+		}
 		return err
 	}
 	select {
