@@ -79,13 +79,18 @@ func (b *batch) writeTo(c net.Conn) error {
 	return err
 }
 
+// free gives the batch back; its holder must forget it.
 func (b *batch) free() {
+	b.reset()
+	batches.Put(b)
+}
+
+func (b *batch) reset() {
 	clear(b.bufs[:cap(b.bufs)])
 	if cap(b.own) > keepBelow || cap(b.bufs) > 64 {
 		*b = batch{}
 	}
 	b.bufs, b.own, b.from, b.size = b.bufs[:0], b.own[:0], 0, 0
-	batches.Put(b)
 }
 
 // appendHeader appends the header of a whole, unmasked frame of n bytes.

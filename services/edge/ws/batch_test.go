@@ -43,7 +43,7 @@ func TestBatchWritesWhatItWasGiven(t *testing.T) {
 		if err := b.writeTo(&out); err != nil || !bytes.Equal(out.Bytes(), want) {
 			t.Fatalf("%v; wrote %d bytes, want %d", err, out.Len(), len(want))
 		}
-		b.free()
+		b.reset()
 	})
 }
 

@@ -96,6 +96,9 @@ type fixture struct {
 
 func serve(t *testing.T, o Options) *fixture {
 	t.Helper()
+	if o.PingInterval == 0 {
+		o.PingInterval = time.Hour // no ping between what a test expects
+	}
 	f := &fixture{t: t, handlers: make(chan *recorder, 100), alive: true}
 	o.Accept = func(_ *http.Request, c transport.Conn) transport.Handler {
 		r := &recorder{conn: c, data: f.data, fault: f.fault, closed: make(chan struct{})}

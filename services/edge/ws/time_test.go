@@ -12,6 +12,7 @@ import (
 
 // inBubble starts a server in a bubble and stops it before the bubble ends.
 func inBubble(t *testing.T, o Options, body func(t *testing.T, f *fixture)) {
+	o.PingInterval = transport.DefaultHeartBeat
 	synctest.Test(t, func(t *testing.T) {
 		f := serve(t, o)
 		body(t, f)
