@@ -78,7 +78,12 @@ func (d *delivery) message(rec *Record) (*message.Message, context.CancelFunc) {
 	return msg, cancel
 }
 
+// send gives a message out unless ctx has ended, which it checks first: select
+// has no preference.
 func (d *delivery) send(ctx context.Context, msg *message.Message) bool {
+	if ctx.Err() != nil {
+		return false
+	}
 	select {
 	case d.out <- msg:
 		return true

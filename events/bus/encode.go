@@ -132,8 +132,9 @@ func varintSize(v int64) int {
 	return (bits.Len64(u|1) + 6) / 7
 }
 
-// maxDelta stands for a delta of unknown size where a bound is asked.
-const maxDelta = 1 << 40
+// maxDelta stands for a time delta of unknown size where a bound is asked: no
+// two times are further apart than 4,000 years.
+const maxDelta = 1 << 47
 
 // recordBound is the most that rec can take in any batch.
 func recordBound(rec *Record) int {

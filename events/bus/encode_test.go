@@ -130,6 +130,14 @@ func checkSizes(t *rapid.T, recs []Record, encoded int) {
 	}
 }
 
+// Found by the properties above: a time 70 years off takes seven bytes.
+func TestBatchSizeOfDistantTimes(t *testing.T) {
+	recs := []Record{{Value: []byte("now")}, {Value: []byte("then"), Time: time.UnixMilli(1 << 43)}}
+	if n, encoded := BatchSize(recs), len(encodeBatch(recs, noProducerID, -1)); n < encoded {
+		t.Errorf("BatchSize %d, encoded %d", n, encoded)
+	}
+}
+
 func TestVarintSize(t *testing.T) {
 	for _, v := range []int64{0, 1, -1, 63, 64, -64, -65, 8191, 8192, math.MaxInt32, math.MaxInt64, math.MinInt64} {
 		if got, want := varintSize(v), len(binary.AppendVarint(nil, v)); got != want {

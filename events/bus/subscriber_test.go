@@ -110,6 +110,25 @@ func TestSubscriberGrace(t *testing.T) {
 	}
 }
 
+// A claim that has ended gives nothing out, even to a receiver that waits.
+func TestDeliveryAfterTheEnd(t *testing.T) {
+	out := make(chan *message.Message, 100)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 20 {
+		cfg := SubscriberConfig{Window: 2}
+		cfg.setDefaults()
+		d := newDelivery(ctx, cfg, out, func(int64) error { return nil })
+		if err := d.hand(ctx, &Record{}); err == nil {
+			t.Fatal("handed out")
+		}
+		d.finish()
+	}
+	if len(out) > 0 {
+		t.Errorf("%d messages", len(out))
+	}
+}
+
 // Retention overtook the group: stop, or go on at the log's start if told to.
 func TestSubscriberLostRecords(t *testing.T) {
 	c := testClient(t, testBrokers(t))
