@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -122,6 +123,43 @@ func TestUnreadableChangelogIsBroken(t *testing.T) {
 	b.ok(err)
 	if err := second.takeOver(b.ctx); !broken(err) {
 		t.Errorf("take-over of an unreadable changelog: %v", err)
+	}
+}
+
+// An owner died between the commit of a large flush and its entities: the next
+// one writes them again before it writes anything else, or its own chunks would
+// take the place of the only copy.
+func TestTakeOverWritesTheRedoLogAgain(t *testing.T) {
+	b := newBench(t)
+	first := b.task()
+	b.ok(first.takeOver(b.ctx))
+	for u := range 9 {
+		rec, err := first.control(schema.TypeSessionConnected, "k", &schema.SessionConnected{
+			Ref: schema.Ref{Session: "s", User: fmt.Sprint("u", u), Edge: "e1", Epoch: 1}})
+		b.ok(err)
+		first.machine.Step(fold.Record{Offset: int64(u), Value: rec.Value})
+	}
+	batches, err := first.machine.Flush(900)
+	b.ok(err)
+	for _, batch := range batches {
+		_, err := first.append(b.ctx, batch)
+		b.ok(err)
+		if batch[0].Key == fold.KeyTask {
+			break // killed
+		}
+	}
+	b.ok(b.task().takeOver(b.ctx))
+	found := map[string]bool{}
+	r := b.parts.cfg.Client.NewReader(bus.ReaderConfig{Topic: b.parts.cfg.Changelog, Start: bus.FirstOffset})
+	batch, err := r.Next(b.ctx)
+	b.ok(err)
+	for _, rec := range batch.Records {
+		found[string(rec.Key)] = true
+	}
+	for u := range 9 {
+		if key := rooms.Key(fmt.Sprint("u", u), "s"); !found[key] {
+			t.Errorf("%q is in the redo log only", key)
+		}
 	}
 }
 

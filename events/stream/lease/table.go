@@ -107,9 +107,6 @@ func (t *Table) Beat(now time.Duration, hb schema.Heartbeat) {
 		e.Expired = false
 	}
 	e.Last, e.Seen = hb, now
-	if hb.Stopped {
-		return
-	}
 	for ee, h := range t.leases {
 		if ee.Edge == hb.Instance && ee.Epoch <= hb.Epoch {
 			h.renewed = now

@@ -164,6 +164,9 @@ func TestPauseIsDoubt(t *testing.T) {
 	s.name(0, e("e1", 1))
 	s.run(4 * time.Second)
 	s.now += 20 * time.Second
+	if over, _ := s.table.Expired(s.now); len(over) > 0 {
+		t.Errorf("%v expired right after a pause", over)
+	}
 	s.want(time.Minute, "", 0, 0)
 }
 
