@@ -24,7 +24,6 @@ afterEach(dropEverybody);
 
 after(async () => {
   await second?.child.kill();
-  second?.child.keepLog();
   await main?.child.stop();
 });
 

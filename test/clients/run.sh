@@ -4,4 +4,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 npm ci --no-audit --no-fund --silent
+# Of this run only: what each process said.
+export ROLLCALL_ARTIFACTS=${ROLLCALL_ARTIFACTS:-$(cd ../.. && pwd)/artifacts}/clients
+rm -rf "$ROLLCALL_ARTIFACTS"
 exec node --test --test-concurrency=1 --test-timeout=120000 --test-reporter=spec "$@"

@@ -2,9 +2,8 @@
 // modules: the browser test uses it too.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as elapse } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -38,16 +37,16 @@ function binary(name) {
   return path;
 }
 
-/** One running binary. Its output is kept, and shown when something fails. */
+/** One running binary. Its output stays in artifacts/, in a directory of its own. */
 export class Process {
   constructor(name, args) {
     this.name = name;
     // The caller's own settings must not change what is tested.
     const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith("ROLLCALL_")));
-    this.directory = mkdtempSync(join(tmpdir(), `rollcall-${name}-`));
-    this.log = join(this.directory, "output.log");
+    const directory = mkdtempSync(join(artifacts(), `${name}-`));
+    this.log = join(directory, "output.log");
     const out = openSync(this.log, "a");
-    this.child = spawn(binary(name), args, { cwd: this.directory, env, stdio: ["ignore", out, out] });
+    this.child = spawn(binary(name), args, { cwd: directory, env, stdio: ["ignore", out, out] });
     closeSync(out); // the child has its own copy
     this.ended = new Promise((resolve) => {
       this.child.once("exit", (code, signal) => resolve({ code, signal }));
@@ -92,16 +91,7 @@ export class Process {
     const force = setTimeout(() => this.child.kill("SIGKILL"), stopMs);
     const end = await this.ended;
     clearTimeout(force);
-    this.keepLog();
     return { ...end, ms: Date.now() - began };
-  }
-
-  keepLog() {
-    if (process.env.ROLLCALL_KEEP_LOGS) {
-      console.error(`${this.name}: output in ${this.log}`);
-      return;
-    }
-    rmSync(this.directory, { recursive: true, force: true });
   }
 }
 

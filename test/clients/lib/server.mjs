@@ -18,7 +18,9 @@ export function server() {
   before(async () => { Object.assign(running, await startStandalone({ leaveDelay: `${grace}ms` })); });
   after(async () => {
     const end = await running.child?.stop();
-    if (end && (end.code !== 0 || end.ms > 5_000)) throw new Error(`standalone didn't end cleanly in 5 s: ${JSON.stringify(end)}`);
+    if (end && (end.code !== 0 || end.ms > 5_000)) {
+      throw new Error(`standalone didn't end cleanly in 5 s: ${JSON.stringify(end)}\n${running.child.tail()}`);
+    }
   });
   return running;
 }
