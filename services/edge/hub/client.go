@@ -34,6 +34,7 @@ type client struct {
 	subs      []*subscription
 	live      bool // connected, and not ended
 	ended     bool
+	beats     bool          // wants heart-beats, which begin after CONNECTED
 	announced time.Duration // when the log was last told of the whole session
 	owed      []func(bool)  // what waits for the announcement
 }
@@ -111,6 +112,10 @@ func (c *client) do(list []session.Action, action session.Action) []session.Acti
 func (c *client) reply(list []session.Action, frame []byte) []session.Action {
 	if c.conn.Send(frame) == transport.ErrSlow {
 		return c.state.Fail(list, schema.ReasonSlowConsumer, "answers are not read fast enough", "")
+	}
+	if c.beats { // the first answer is CONNECTED
+		c.beats = false
+		c.conn.KeepAlive(true)
 	}
 	return list
 }

@@ -17,7 +17,9 @@ import (
 // outbox has room.
 func (c *client) connect(list []session.Action, a session.Connect) []session.Action {
 	h := c.hub
-	c.conn.KeepAlive(a.HeartBeat.Send > 0)
+	// A heart-beat before CONNECTED ends go-stomp: it takes it for the answer.
+	c.conn.KeepAlive(false)
+	c.beats = a.HeartBeat.Send > 0
 	ctx, cancel := context.WithTimeout(context.Background(), authTimeout)
 	defer cancel()
 	who, err := h.cfg.Auth.Authenticate(ctx, auth.Credentials(a.Credentials))
