@@ -52,10 +52,14 @@ func TestRing(t *testing.T) {
 	r := startRing(t)
 	t.Run("scenarios", r.run)
 	t.Run("poison", r.poison)
+	t.Run("goes on", r.goesOn)
 	t.Run("official adapter", r.officialAdapter)
 	t.Run("kill presence", r.killPresence)
 	t.Run("kill notifier", r.killNotifier)
 	t.Run("kill edge", r.killEdge)
+	t.Run("rolling restart", r.rollingRestart)
+	t.Run("kill everything", r.killEverything)
+	t.Run("goes on again", r.goesOn)
 	validRecords(t, r.lifecycle, r.channels)
 	r.validInternals(t)
 	t.Run("stop", r.stop)
@@ -186,7 +190,7 @@ func (r *ring) validInternals(t *testing.T) {
 	mailbox.Wait("a change for an edge", func(e harness.Entry) bool { return strings.Contains(string(e.Value), "presence.left") })
 	for name, log := range map[string]*harness.Log{"heartbeat": r.heartbeats, "mailbox": mailbox, "deadletter": r.dead} {
 		for _, e := range log.Entries() {
-			if string(e.Key) == thrownKey && name != "deadletter" {
+			if string(e.Value) == thrownValue {
 				continue
 			}
 			if err := schemas.Validate(name, e.Value); err != nil {

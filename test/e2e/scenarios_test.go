@@ -16,6 +16,7 @@ var scenarios = map[string]func(*testing.T, *world){
 	"reload inside the grace": reload,
 	"two devices":             twoDevices,
 	"watcher":                 watcher,
+	"online and offline":      online,
 }
 
 func (w *world) run(t *testing.T) {
@@ -219,4 +220,27 @@ func watcher(t *testing.T, w *world) {
 		t.Errorf("a watcher was seen: %v", inA.Told())
 	}
 	validate(t, inA, inB)
+}
+
+// online: a user is a member of their personal channel for as long as they
+// have a session anywhere; its watchers are told when and why that ended.
+func online(t *testing.T, w *world) {
+	alice, bob := user(t, "älice/ü"), user(t, "bob")
+	inB := harness.Connect(t, w.far, bob).WatchUser(alice)
+	inB.WaitMembers()
+	phone, laptop := harness.Connect(t, w.near, alice), harness.Connect(t, w.far, alice)
+	inB.WaitMembers(alice)
+	phone.Disconnect()
+	harness.Of(w.lifecycle, "the phone's end", func(d *schema.SessionDisconnected) bool { return d.Session == phone.Session })
+	laptop.Disconnect()
+	inB.WaitLeft(alice)
+	once(t, inB, alice, schema.ReasonClientDisconnect)
+	again := harness.Connect(t, w.far, alice)
+	inB.WaitMembers(alice)
+	again.Drop()
+	inB.WaitMembers()
+	if told := inB.Told(); told[len(told)-1].Reason != schema.ReasonConnectionLost || inB.Count("joined", alice) != 2 {
+		t.Errorf("told %v", told)
+	}
+	validate(t, inB)
 }

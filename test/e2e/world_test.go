@@ -61,7 +61,7 @@ func validRecords(t *testing.T, logs ...*harness.Log) {
 	for _, log := range logs {
 		entries, seen := log.Entries(), 0
 		for _, e := range entries {
-			if string(e.Key) == thrownKey {
+			if string(e.Value) == thrownValue {
 				continue
 			}
 			seen++

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/url"
 	"testing"
 	"time"
 
@@ -91,6 +92,12 @@ func (c *Client) Join(room string) *Room { c.t.Helper(); return c.subscribe("/to
 
 // Watch subscribes to a room without joining.
 func (c *Client) Watch(room string) *Room { c.t.Helper(); return c.subscribe("/watch/"+room, room) }
+
+// WatchUser subscribes to the presence of a user.
+func (c *Client) WatchUser(user string) *Room {
+	c.t.Helper()
+	return c.subscribe("/presence/"+url.PathEscape(user), "@"+user)
+}
 
 func (c *Client) subscribe(destination, channel string) *Room {
 	c.t.Helper()

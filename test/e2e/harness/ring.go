@@ -35,7 +35,7 @@ func StartRing(t testing.TB, bin Binaries, brokers []string, prefix string) *Rin
 		r.Edges = append(r.Edges, r.service("edge", i))
 	}
 	for _, s := range r.all() {
-		r.start(s)
+		r.Launch(s)
 	}
 	for _, s := range r.all() {
 		s.Ready(s.Ops)
@@ -64,12 +64,12 @@ func (r *Ring) service(kind string, n int) *Service {
 	return s
 }
 
-func (r *Ring) start(s *Service) { s.Process = Start(r.t, s.ID, s.path, s.args...) }
+// Launch starts an instance, or one again that has ended, with its settings.
+func (r *Ring) Launch(s *Service) { s.Process = Start(r.t, s.ID, s.path, s.args...) }
 
-// Restart starts an instance again that has ended, with the same settings, and
-// waits until it is ready.
+// Restart launches an instance and waits until it is ready.
 func (r *Ring) Restart(s *Service) {
 	r.t.Helper()
-	r.start(s)
+	r.Launch(s)
 	s.Ready(s.Ops)
 }
