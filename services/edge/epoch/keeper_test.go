@@ -196,6 +196,11 @@ func TestRenew(t *testing.T) {
 	if second := next(t, entered); second <= first {
 		t.Fatalf("epoch %d after %d", second, first)
 	}
+	select {
+	case third := <-entered:
+		t.Fatalf("epoch %d for what the one before has healed", third)
+	case <-time.After(renewPause + 10*interval):
+	}
 }
 
 // Scenario 36: the older of two edges of one name stops with an error.

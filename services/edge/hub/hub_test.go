@@ -160,6 +160,30 @@ func TestWhoIsBehindIsGivenAState(t *testing.T) {
 	s.want("slow, after", conn.got(), "MESSAGE presence.state", "MESSAGE presence.diff")
 }
 
+// Who was given a part of a large roster is given all of it once it fits; who
+// has had everything by changes is not.
+func TestWholeStateForWhoHasAPart(t *testing.T) {
+	s := newStage(t)
+	s.h.cfg.Limits.Members = 2
+	a, had := s.connect("a")
+	subscribe(a, "1", "/topic/room", "")
+	s.answer("room", "a", "b")
+	s.deliver("room", joined("c"))
+	l, late := s.connect("late")
+	subscribe(l, "1", "/topic/room", "")
+	if v := body(t, late.frames[1]); len(v.Members) != 2 || v.Count != 3 {
+		t.Fatalf("truncated state %+v", v)
+	}
+	had.got()
+	late.got()
+	s.deliver("room", &schema.PresenceLeft{Channel: "room", User: "c", Reason: schema.ReasonConnectionLost})
+	s.want("who had all", had.got(), "MESSAGE presence.diff")
+	s.want("who had a part", late.got(), "MESSAGE presence.diff", "MESSAGE presence.state")
+	s.deliver("room", joined("d"))
+	s.deliver("room", &schema.PresenceLeft{Channel: "room", User: "d", Reason: schema.ReasonConnectionLost})
+	s.want("not again", late.got(), "MESSAGE presence.diff", "MESSAGE presence.diff")
+}
+
 func TestSlowConsumers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)
