@@ -1,0 +1,137 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+)
+
+// silentBroker accepts connections and never answers.
+func silentBroker(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	var conns sync.WaitGroup
+	conns.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			conns.Go(func() { _, _ = io.Copy(io.Discard, conn); _ = conn.Close() })
+		}
+	})
+	t.Cleanup(func() { _ = l.Close() })
+	return l.Addr().String()
+}
+
+// kafka-go's ConsumerGroup.Close can take 35 s; ours takes a few.
+func TestEmbeddedGroupStopsWithoutBroker(t *testing.T) {
+	for name, addr := range map[string]string{"refused": "127.0.0.1:1", "silent": silentBroker(t)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := testClient(t, []string{addr})
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			began := time.Now()
+			err := c.RunGroup(ctx, GroupConfig{Group: "g", Topics: []string{"t"}}, func(context.Context, *Claim) error {
+				t.Error("a claim from nowhere")
+				return nil
+			})
+			if took := time.Since(began); err != nil || took > 6*time.Second {
+				t.Errorf("returned %v after %v", err, took)
+			}
+		})
+	}
+}
+
+// A silent broker costs the caller its deadline, never more.
+func TestEmbeddedSilentBroker(t *testing.T) {
+	c := testClient(t, []string{silentBroker(t)})
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	p := c.NewProducer(ProducerConfig{})
+	must(t, p.Publish(ctx, Record{Topic: "t"}, nil))
+	if _, err := c.NewReader(ReaderConfig{Topic: "t"}).Next(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("read: %v", err)
+	}
+	if err := p.Close(ctx); err == nil {
+		t.Error("close reports nothing lost")
+	}
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("took %v", took)
+	}
+}
+
+// A group whose broker goes away and comes back gets its partitions again, and
+// its reader goes on where it was.
+func TestEmbeddedGroupOutlivesBroker(t *testing.T) {
+	broker := startChildBroker(t)
+	c := testClient(t, []string{broker.addr()})
+	topic := newTopic(t, c, 1)
+	p := testProducer(t, c, ProducerConfig{})
+	got := make(chan string, 64)
+	startGroup(t, c, groupConfig("g", topic), func(ctx context.Context, cl *Claim) error {
+		r := c.NewReader(ReaderConfig{Topic: topic, Start: cl.Start, MaxWait: 50 * time.Millisecond})
+		for {
+			b, err := r.Next(ctx)
+			if err != nil {
+				return err
+			}
+			for _, rec := range b.Records {
+				got <- string(rec.Value)
+				_ = cl.Commit(rec.Offset + 1)
+			}
+		}
+	})
+	want := func(v string) {
+		t.Helper()
+		for {
+			select {
+			case g := <-got:
+				if g == v {
+					return
+				} // an earlier one again: at least once
+			case <-time.After(30 * time.Second):
+				t.Fatalf("%s did not come", v)
+			}
+		}
+	}
+	publishN(t, p, topic, 0, 0, 1)
+	want("0")
+	broker.stop()
+	broker.start()
+	publishN(t, p, topic, 0, 1, 2)
+	want("1")
+	broker.kill()
+	broker.start()
+	publishN(t, p, topic, 0, 2, 3)
+	want("2")
+}
+
+// Two partitions that lose their producer id at once get one new id, not two.
+func TestEmbeddedIdentityIsReplacedOnce(t *testing.T) {
+	c := testClient(t, embedded(t, kfake.SeedTopics(1, "t")).ListenAddrs())
+	id := &identity{c: c, id: noProducerID}
+	ctx := within(t, 10*time.Second)
+	first, err := id.replace(ctx, noProducerID)
+	must(t, err)
+	second, err := id.replace(ctx, first)
+	must(t, err)
+	third, err := id.replace(ctx, first)
+	must(t, err)
+	if first == second || second != third {
+		t.Errorf("ids %+v, %+v, %+v", first, second, third)
+	}
+	id.fence()
+	if _, err := id.replace(ctx, third); !errors.Is(err, ErrFenced) {
+		t.Errorf("fenced identity: %v", err)
+	}
+}
