@@ -189,6 +189,8 @@ func twoDevices(t *testing.T, w *world) {
 	inLaptop := laptop.Join(name)
 	inLaptop.WaitMembers(alice, bob)
 	inB.WaitMembers(alice, bob)
+	// Between two edges, order is that of the log: the roster has alice already.
+	harness.Of(w.lifecycle, "the laptop's subscription", func(d *schema.SessionSubscribed) bool { return d.Session == laptop.Session })
 	phone.Disconnect()
 	harness.Of(w.lifecycle, "the phone's end", func(d *schema.SessionDisconnected) bool { return d.Session == phone.Session })
 	laptop.Send(name, "on my laptop")
@@ -230,6 +232,9 @@ func online(t *testing.T, w *world) {
 	inB.WaitMembers()
 	phone, laptop := harness.Connect(t, w.near, alice), harness.Connect(t, w.far, alice)
 	inB.WaitMembers(alice)
+	for _, c := range []*harness.Client{phone, laptop} {
+		harness.Of(w.lifecycle, "the session", func(d *schema.SessionConnected) bool { return d.Session == c.Session })
+	}
 	phone.Disconnect()
 	harness.Of(w.lifecycle, "the phone's end", func(d *schema.SessionDisconnected) bool { return d.Session == phone.Session })
 	laptop.Disconnect()
