@@ -96,6 +96,9 @@ func (a *App) startBroker(ctx context.Context) error {
 		return err
 	}
 	a.stack.Add("embedded Kafka", bounded(logDrain, a.broker.Stop))
+	if err := a.makeTopics(ctx, a.broker.Addr()); err != nil {
+		return err
+	}
 	// Only now the port is known.
 	return a.makeServices([]string{a.broker.Addr()})
 }
