@@ -174,7 +174,7 @@ func TestVerdictMakesTheEdgeAnnounceEverythingAnew(t *testing.T) {
 func (r *rig) verdict(epoch int64, v schema.Verdict) {
 	r.t.Helper()
 	r.write(r.topics.Heartbeat(), 0, "presence/p",
-		[]byte(fmt.Sprintf(`{"kind":"presence","instance":"p","verdicts":[{"edge":"edge-0","epoch":%d,"verdict":%q}]}`, epoch, v)))
+		fmt.Appendf(nil, `{"kind":"presence","instance":"p","verdicts":[{"edge":"edge-0","epoch":%d,"verdict":%q}]}`, epoch, v))
 }
 
 // startedIsLast: in each partition, no announcement of the epoch comes after

@@ -5,21 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
-	"time"
 
 	"rollcall.dev/events/bus"
 	"rollcall.dev/events/schema"
-	"rollcall.dev/services/edge/auth"
 	"rollcall.dev/services/edge/epoch"
-	"rollcall.dev/services/edge/hub"
-	"rollcall.dev/services/edge/mailbox"
-	"rollcall.dev/services/edge/outbox"
-	"rollcall.dev/services/edge/roster"
-	"rollcall.dev/services/edge/session"
-	"rollcall.dev/services/edge/ws"
-
-	"github.com/oklog/ulid/v2"
 )
 
 // frameBytes bounds the members of a state and the changes of a diff: they
@@ -122,42 +111,6 @@ func (a *App) mailboxEnd(ctx context.Context) (int64, error) {
 	return next, nil
 }
 
-// build makes the parts and joins them.
-func (a *App) build(mailboxFrom int64) error {
-	authenticator, err := auth.New(a.o.Auth)
-	if err != nil {
-		return err
-	}
-	lanes := 2 * a.o.Kafka.Partitions
-	a.producer = a.client.NewProducer(bus.ProducerConfig{
-		// More than the outbox hands over: it must never wait in Publish.
-		MaxBuffered: lanes * 2048, MaxBufferedBytes: lanes * (8 << 20),
-	})
-	a.outbox = outbox.New(outbox.Config{Edge: a.o.Instance, Topics: a.topics, Partitions: a.o.Kafka.Partitions, Limit: a.o.OutboxLimit,
-		Publisher: a.producer, Lost: a.lost, Logger: a.o.Logger})
-	a.hub = hub.New(hub.Config{Edge: a.o.Instance, MailboxPartition: a.mailboxPartition(), Session: a.sessionConfig(), Auth: authenticator,
-		Outbox: a.outbox, Limits: roster.Limits{Members: a.o.RosterLimit, Bytes: frameBytes}, Registerer: a.registry, Logger: a.o.Logger})
-	a.mailbox = mailbox.New(mailbox.Config{Client: a.client, Topic: a.topics.Mailbox(), Partition: a.mailboxPartition(), Edge: a.o.Instance,
-		From: mailboxFrom, Deliver: a.hub.Deliver, DeadLetter: a.deadLetter, Missed: a.lost, Logger: a.o.Logger})
-	a.keeper = epoch.New(epoch.Config{Client: a.beats, Topic: a.topics.Heartbeat(), Edge: a.o.Instance, MailboxPartition: a.mailboxPartition(),
-		Interval: a.o.HeartbeatInterval, Run: ulid.Make().String(), Status: a.status, Entered: a.entered, Logger: a.o.Logger})
-	a.ws = ws.New(ws.Options{AllowedOrigins: a.o.AllowedOrigins, PingInterval: a.o.HeartBeat, ConnectTimeout: a.o.ConnectTimeout,
-		CloseTimeout: closeTimeout, Logger: a.o.Logger, Admit: a.admit, Accept: a.accept})
-	a.public = a.httpServer()
-	a.measure()
-	return nil
-}
-
-// closeTimeout is how long a peer may take to read its end.
-const closeTimeout = 2 * time.Second
-
-func (a *App) sessionConfig() *session.Config {
-	c := session.DefaultConfig()
-	c.HeartBeat = a.o.HeartBeat
-	c.LoginIsUser = a.o.Auth == auth.None
-	return &c
-}
-
 // release says in which order the parts end: the last one first.
 func (a *App) release() {
 	a.stack.Add("producer", a.producer.Close)
@@ -216,15 +169,3 @@ func (a *App) status() epoch.Status {
 }
 
 func (a *App) lost(reason error) { a.keeper.Renew(reason.Error()) }
-
-func (a *App) httpServer() *http.Server {
-	mux := http.NewServeMux()
-	mux.Handle(ws.DefaultPath, a.ws)
-	if a.o.Root != nil {
-		mux.Handle("/", a.o.Root)
-	}
-	return &http.Server{
-		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second,
-		IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10, ErrorLog: quiet(a.o.Logger),
-	}
-}

@@ -23,8 +23,11 @@ func (h *Hub) Entered(epoch int64) {
 }
 
 // workOff does what there is room for. A partition that is stuck holds up
-// nothing but itself.
+// nothing but itself. An announcement that was taken off its set is on its way
+// before anybody finds the set empty: edge.started comes after it.
 func (h *Hub) workOff() {
+	h.working.Lock()
+	defer h.working.Unlock()
 	for c, ok := take(&h.todo, h.todo.tooSlow); ok; c, ok = take(&h.todo, h.todo.tooSlow) {
 		c.Fail(schema.ReasonSlowConsumer, "what is sent is not read fast enough")
 	}

@@ -56,6 +56,29 @@ func TestAStuckPartitionHoldsUpNothingElse(t *testing.T) {
 	s.want("started", strings.Join(s.out.started, ", "), "session.lifecycle/1@12")
 }
 
+// The loop and a new epoch work side by side: an announcement on its way isn't
+// overtaken by its edge.started.
+func TestStartedDoesNotOvertakeAnAnnouncementOnItsWay(t *testing.T) {
+	s := newStage(t)
+	s.connect("b")
+	s.out.told()
+	other := make(chan struct{})
+	s.out.before = func(ev outbox.Event) {
+		if ev.Type != schema.TypeSessionConnected {
+			return
+		}
+		s.out.before = nil
+		go func() { defer close(other); s.h.workOff() }()
+		select { // the other one waits, or does what it mustn't
+		case <-other:
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	s.h.Entered(9)
+	<-other
+	s.want("told", s.out.told(), "connected b again 0", "started 0", "started 0", "started 1", "started 1")
+}
+
 // Scenario 29: what the outbox refuses is told as the session is, once, when
 // there is room again. Receipts come then; the end comes always.
 func TestWhatIsRefusedIsToldAsItIs(t *testing.T) {

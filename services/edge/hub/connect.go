@@ -97,6 +97,7 @@ func (c *client) end(reason schema.Reason, code int, detail string) {
 		h.detach(s)
 	}
 	c.subs, c.owed = nil, nil
+	h.todo.dropSession(c, h.cfg.Outbox.PartitionOf(c.user))
 	stats := c.conn.Stats()
 	note := ""
 	if reason == schema.ReasonKicked {

@@ -16,6 +16,6 @@
 // later (a new epoch, events that found the outbox full, a channel without an
 // answer, a subscriber that is behind) stands in sets that one loop works off.
 //
-// Lock order: client.mu, shard.mu, channel.mu, then the leaves: todo.mu, the
+// Lock order: Hub.working, client.mu, shard.mu, channel.mu, then the leaves: todo.mu, the
 // outbox's and the connection's own locks. Acknowledgements take only leaves.
 package hub

@@ -86,9 +86,13 @@ type fakeOutbox struct {
 	stuck   map[string]bool // "topic/partition" without room
 	started []string
 	auto    bool
+	before  func(outbox.Event) // called by Add
 }
 
 func (o *fakeOutbox) Add(ev outbox.Event) bool {
+	if o.before != nil {
+		o.before(ev)
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.refuse && !ev.Must {

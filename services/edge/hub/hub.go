@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -64,6 +65,7 @@ type Hub struct {
 	requests atomic.Int64
 	draining atomic.Bool
 	todo     todo
+	working  sync.Mutex // held by workOff: one thing after the other
 }
 
 // New makes a hub. It takes connections at once; call Entered before.

@@ -59,6 +59,9 @@ func add[K comparable](t *todo, set map[K]struct{}, v K, wake bool) {
 // rule, so the loop's next tick is soon enough.
 func (t *todo) announce(c *client, partition int32) { add(t, t.sessions[partition], c, false) }
 
+// dropSession: there is no session to tell of any more.
+func (t *todo) dropSession(c *client, partition int32) { forget(t, t.sessions[partition], c) }
+
 // ask: the channel's interest is to be declared anew.
 func (t *todo) ask(ch *channel, partition int32) { add(t, t.channels[partition], ch, false) }
 
