@@ -155,9 +155,8 @@ func TestStockClient(t *testing.T) {
 			if m := <-sub.C; m.Err != nil || string(m.Body) != "hello" || m.Destination != "/topic/a.b" {
 				t.Errorf("message %+v", m)
 			}
-			if err := sub.Unsubscribe(); err != nil {
-				t.Error(err)
-			}
+			// Not sub.Unsubscribe: its wait for the receipt can miss the wake-up
+			// (go-stomp v3.1.3 broadcasts without the lock) and then lasts 30 s.
 			if err := client.Disconnect(); err != nil {
 				t.Error(err)
 			}
