@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -25,6 +27,8 @@ type monitor struct {
 	log   *slog.Logger
 	run   string // of this process, to know its own heartbeats
 	begin time.Time
+	// poison takes what isn't a heartbeat. nil: it is only logged.
+	poison func(rec bus.Record, cause error)
 
 	mu       sync.Mutex
 	table    *lease.Table
@@ -173,22 +177,39 @@ func (m *monitor) follow(ctx context.Context, r *bus.Reader) error {
 }
 
 func (m *monitor) take(recs []bus.Record) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	for _, rec := range recs {
-		var hb schema.Heartbeat
-		if err := json.Unmarshal(rec.Value, &hb); err != nil || hb.Instance == "" {
-			m.log.Warn("heartbeat can't be read", "offset", rec.Offset, "reason", err)
+		hb, err := readHeartbeat(rec.Value)
+		if err == nil {
+			m.heard(hb)
 			continue
 		}
-		switch {
-		case hb.Kind == schema.KindEdge:
-			m.table.Beat(m.now(), hb)
-		case hb.Kind == m.cfg.Kind:
-			m.peer(hb)
-			if hb.Run == m.run {
-				m.table.Back(m.now(), hb.Beat)
-			}
+		m.log.Error("heartbeat can't be read, it goes to the dead letter", "offset", rec.Offset, "reason", err)
+		if m.poison != nil {
+			m.poison(rec, err)
+		}
+	}
+}
+
+func readHeartbeat(value []byte) (hb schema.Heartbeat, err error) {
+	if err := json.Unmarshal(value, &hb); err != nil {
+		return hb, fmt.Errorf("read heartbeat: %w", err)
+	}
+	if hb.Instance == "" {
+		return hb, errors.New("read heartbeat: instance is missing")
+	}
+	return hb, nil
+}
+
+func (m *monitor) heard(hb schema.Heartbeat) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case hb.Kind == schema.KindEdge:
+		m.table.Beat(m.now(), hb)
+	case hb.Kind == m.cfg.Kind:
+		m.peer(hb)
+		if hb.Run == m.run {
+			m.table.Back(m.now(), hb.Beat)
 		}
 	}
 }

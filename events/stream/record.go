@@ -37,9 +37,13 @@ const (
 
 // deadLetter is the record for an input that could not be handled.
 func (t *task) deadLetter(rec fold.Record, cause error) bus.Record {
+	return t.cfg.deadLetter(t.cfg.Input, t.partition, rec, cause)
+}
+
+func (cfg *Config) deadLetter(topic string, partition int32, rec fold.Record, cause error) bus.Record {
 	d := schema.DeadLetter{
-		Topic: t.cfg.Input, Partition: t.partition, Offset: rec.Offset,
-		Service: t.cfg.Fold.Name(), At: schema.At(time.Now()),
+		Topic: topic, Partition: partition, Offset: rec.Offset,
+		Service: cfg.Fold.Name(), At: schema.At(time.Now()),
 		Key: rec.Key[:min(len(rec.Key), maxDeadKey)], Value: rec.Value[:min(len(rec.Value), maxDeadValue)],
 	}
 	d.Error = cause.Error()
@@ -51,5 +55,5 @@ func (t *task) deadLetter(rec fold.Record, cause error) bus.Record {
 		d.Text = string(rec.Value)
 	}
 	value, _ := json.Marshal(&d) // strings and numbers always encode
-	return bus.Record{Topic: t.cfg.Topics.DeadLetter(), Partition: bus.AnyPartition, Key: d.Key, Value: value}
+	return bus.Record{Topic: cfg.Topics.DeadLetter(), Partition: bus.AnyPartition, Key: d.Key, Value: value}
 }

@@ -11,6 +11,7 @@ import (
 
 	"rollcall.dev/events/bus"
 	"rollcall.dev/events/schema"
+	"rollcall.dev/events/stream/fold"
 	"rollcall.dev/internal/startstop"
 )
 
@@ -39,7 +40,20 @@ func New(cfg Config) (*Service, error) {
 		metrics:  newMetrics(cfg.Fold.Name(), cfg.Registerer),
 		patience: s.StopContext,
 	}
+	s.monitor.poison = s.badHeartbeat
 	return s, nil
+}
+
+// badHeartbeat keeps what can't be read of cluster.heartbeat for people. With
+// no room it is dropped: the reader judges edges and must not wait.
+func (s *Service) badHeartbeat(rec bus.Record, cause error) {
+	s.metrics.records.WithLabelValues(fold.Poison.String()).Inc()
+	letter := s.cfg.deadLetter(rec.Topic, rec.Partition, fold.Record{Offset: rec.Offset, Key: rec.Key, Value: rec.Value}, cause)
+	ctx, cancel := context.WithTimeout(s.StopContext(), s.cfg.HeartbeatInterval/2)
+	defer cancel()
+	if err := s.producer.Publish(ctx, letter, nil); err != nil {
+		s.cfg.Logger.Error("heartbeat isn't in the dead letter", "offset", rec.Offset, "reason", err)
+	}
 }
 
 // Start checks that the topics pair up and joins the group. It waits for Kafka
