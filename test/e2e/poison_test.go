@@ -18,7 +18,7 @@ const (
 // poison: what can't be decoded goes to the dead letter, with where it stood
 // and why, and its partition goes on.
 func (r *ring) poison(t *testing.T) {
-	for _, topic := range []string{r.topics.Lifecycle(), r.topics.ChannelEvents()} {
+	for _, topic := range []string{r.topics.Lifecycle(), r.topics.ChannelEvents(), r.topics.Heartbeat()} {
 		t.Run(topic, func(t *testing.T) {
 			t.Parallel()
 			for p, offset := range r.throw(t, topic) {
