@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -84,6 +85,9 @@ func (t *task) restore(ctx context.Context, marker int64) error {
 	if err != nil {
 		return &restoreError{err}
 	}
+	if err := t.setAside(ctx, restorer.Unread()); err != nil {
+		return err
+	}
 	for _, batch := range redo {
 		if _, err := t.append(ctx, batch); err != nil {
 			return err
@@ -100,6 +104,20 @@ func (t *task) restore(ctx context.Context, marker int64) error {
 	return nil
 }
 
+// setAside writes what no fold wrote to the dead letter. It stays in the
+// changelog, so each new owner says so again.
+func (t *task) setAside(ctx context.Context, unread []fold.Unread) error {
+	for _, u := range unread {
+		t.log.Error("changelog has what is no entity, it goes to the dead letter", "offset", u.Offset, "reason", u.Err)
+		t.metrics.records.WithLabelValues(fold.Poison.String()).Inc()
+		rec := fold.Record{Offset: u.Offset, Key: []byte(u.Key), Value: u.Value}
+		if _, err := t.producer.PublishWait(ctx, t.cfg.deadLetter(t.cfg.Changelog, t.partition, rec, u.Err)); err != nil {
+			return fmt.Errorf("write a dead letter: %w", err)
+		}
+	}
+	return nil
+}
+
 func (t *task) readChangelog(ctx context.Context, marker int64, to *fold.Restorer) error {
 	r := t.cfg.Client.NewReader(bus.ReaderConfig{Topic: t.cfg.Changelog, Partition: t.partition, Start: bus.FirstOffset})
 	for {
@@ -108,7 +126,8 @@ func (t *task) readChangelog(ctx context.Context, marker int64, to *fold.Restore
 			return err
 		}
 		for _, rec := range b.Records {
-			to.Add(fold.Change{Key: string(rec.Key), Value: rec.Value})
+			// A copy: one value that lasts would keep the memory of its whole batch.
+			to.Add(fold.Change{Key: string(rec.Key), Value: bytes.Clone(rec.Value)})
 		}
 		switch {
 		case b.HighWatermark > marker+1:

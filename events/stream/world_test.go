@@ -81,7 +81,8 @@ func (w *world) config(instance string) stream.Config {
 		Group: w.topics.Prefix + "rooms", Input: w.topics.Lifecycle(), Changelog: w.topics.PresenceState(),
 		Partitions: w.parts, Instance: instance, Logger: quiet(),
 		EdgeLease: time.Minute, HeartbeatInterval: 100 * time.Millisecond,
-		SessionTimeout: 3 * time.Second, RebalanceTimeout: 5 * time.Second,
+		SessionTimeout:   6 * time.Second, // the least that Apache Kafka allows
+		RebalanceTimeout: 5 * time.Second,
 	}
 }
 
