@@ -88,12 +88,15 @@ func idle(b *testing.B, addr string, i int) {
 	}
 	b.Cleanup(func() { _ = conn.Close() })
 	fmt.Fprintf(conn, "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n\r\n")
+	buf := make([]byte, 2048)
+	if _, err := conn.Read(buf); err != nil || !strings.HasPrefix(string(buf), "HTTP/1.1 101") {
+		b.Fatalf("%s, %v", buf, err)
+	}
 	frames := fmt.Sprintf("CONNECT\naccept-version:1.2\nhost:x\nlogin:user%d\n\n\x00SUBSCRIBE\nid:sub-0\ndestination:/topic/room.%d\n\n\x00", i, i%100)
 	head := []byte{0x81, 0xfe, byte(len(frames) >> 8), byte(len(frames)), 0, 0, 0, 0} // masked with zeros
 	if _, err := conn.Write(append(head, frames...)); err != nil {
 		b.Fatal(err)
 	}
-	buf := make([]byte, 2048)
 	for got := ""; !strings.Contains(got, "CONNECTED"); {
 		n, err := conn.Read(buf)
 		if err != nil {
