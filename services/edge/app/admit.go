@@ -22,6 +22,7 @@ const retryAfter = 5 * time.Second
 // told to Kafka.
 func (a *App) admit(*http.Request) *ws.Refusal {
 	if err := a.readiness.err(a); err != nil {
+		a.refused.Inc()
 		return &ws.Refusal{Status: http.StatusServiceUnavailable, RetryAfter: retryAfter, Text: err.Error()}
 	}
 	return nil

@@ -47,6 +47,7 @@ type App struct {
 	served   chan error
 	addr     atomic.Pointer[string]
 	letters  prometheus.Counter
+	refused  prometheus.Counter
 }
 
 // New makes an edge. It does no I/O; options that can't work are an error, a

@@ -89,5 +89,6 @@ func (a *App) measure() {
 	counter("mailbox_repeats_total", "Entries dropped as repeats.", func() float64 { return float64(a.mailbox.Stats().Repeated) })
 	counter("mailbox_foreign_total", "Entries dropped as addressed to other epochs.", func() float64 { return float64(a.mailbox.Stats().Foreign) })
 	a.letters = prometheus.NewCounter(prometheus.CounterOpts{Name: "rollcall_edge_dead_letters_total", Help: "Records that could not be decoded."})
-	a.registry.MustRegister(a.letters)
+	a.refused = prometheus.NewCounter(prometheus.CounterOpts{Name: "rollcall_edge_refused_total", Help: "Connections refused with 503."})
+	a.registry.MustRegister(a.letters, a.refused)
 }

@@ -19,6 +19,7 @@ type channel struct {
 	roster  *roster.Roster
 	subs    []*subscription
 	waiting []*subscription // with a receipt that waits for a settled state
+	state   frame           // of the snapshot last given
 	gone    bool
 	asked   bool         // the newest question was taken by the outbox
 	answer  atomic.Int64 // when Kafka had the question, as a time of the hub; 0: not yet
@@ -86,7 +87,7 @@ func (h *Hub) attach(s *subscription, name string) {
 		return
 	}
 	if ch.roster.Live() {
-		h.give(s, roster.Output{Kind: roster.Ready, Version: ch.roster.Version(), Body: ch.roster.Snapshot(false), Truncated: ch.roster.Truncated()})
+		h.give(s)
 		ch.confirm()
 	}
 }

@@ -109,7 +109,7 @@ func (c *client) end(reason schema.Reason, code int, detail string) {
 		FramesIn:   int64(stats.MessagesIn), FramesOut: int64(stats.MessagesOut),
 		BytesIn: int64(stats.BytesIn), BytesOut: int64(stats.BytesOut), Note: note,
 	}, true, nil)
-	h.metrics.disconnects.WithLabelValues(string(reason)).Inc()
+	h.metrics.ended(reason, stats)
 	h.cfg.Logger.Debug("session disconnected", "session", c.id, "user", c.user, "edge", h.cfg.Edge,
 		"reason", reason, "close_code", code, "detail", detail, "lasted", (h.now() - c.begun).Round(time.Millisecond))
 }

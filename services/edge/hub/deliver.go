@@ -86,6 +86,7 @@ func (h *Hub) deliver(outs []roster.Output, in *mailbox.Channel) []roster.Output
 	defer ch.mu.Unlock()
 	sh.mu.Unlock()
 	outs = ch.roster.Apply(outs, in.Entries...)
+	ch.state = frame{} // of the version before
 	for i := range outs {
 		h.tell(ch, outs[i])
 	}
@@ -121,10 +122,18 @@ func (s *subscription) concerns(o roster.Output) bool {
 	}
 }
 
-// give sends an output to one subscriber. The channel's mu is held.
-func (h *Hub) give(s *subscription, o roster.Output) {
-	f := frameOf(o)
-	h.put(s, &f, o)
+// give sends the present state to one subscriber. When a whole room returns
+// they share one frame as long as nothing changes. The channel's mu is held.
+func (h *Hub) give(s *subscription) {
+	ch := s.channel
+	o := roster.Output{Kind: roster.Ready, Version: ch.roster.Version(), Body: ch.roster.Snapshot(false), Truncated: ch.roster.Truncated()}
+	if len(ch.state.body) == 0 || &ch.state.body[0] != &o.Body[0] {
+		ch.state = frameOf(o)
+	}
+	h.put(s, &ch.state, o)
+	if len(o.Body) < roster.KeepSnapshot {
+		ch.state = frame{}
+	}
 }
 
 // put sends a frame. Who has no room for a change will get a new state once

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -47,6 +48,41 @@ func TestFanOutSharesOneFrame(t *testing.T) {
 	}
 	if len(watcher.frames) != 2 || !strings.Contains(watcher.frames[0]+watcher.frames[1], "destination:/watch/room") {
 		t.Fatalf("watcher got %q", watcher.frames)
+	}
+}
+
+// Scenario 31: a hot room returns. The mailbox carries the room once, and its
+// snapshot is one frame for all who come before the next change.
+func TestAHotRoomReturns(t *testing.T) {
+	s := newStage(t)
+	var members []string
+	for i := range 500 {
+		members = append(members, fmt.Sprint("user", i))
+	}
+	first, _ := s.connect("first")
+	subscribe(first, "1", "/topic/room", "")
+	s.answer("room", members...)
+	s.out.told()
+	var conns []*fakeConn
+	for range 300 {
+		c, conn := s.connect("alice")
+		subscribe(c, "1", "/topic/room", "")
+		conns = append(conns, conn)
+	}
+	if told := s.out.told(); strings.Contains(told, "interested") {
+		t.Fatal("asked for what is in the cache")
+	}
+	shared := &conns[0].tails[1][0]
+	for i, c := range conns {
+		if &c.tails[1][0] != shared {
+			t.Fatalf("subscriber %d has a state of its own", i)
+		}
+	}
+	s.deliver("room", joined("new"))
+	c, late := s.connect("late")
+	subscribe(c, "1", "/topic/room", "")
+	if v := body(t, late.frames[1]); v.Count != 501 {
+		t.Fatalf("a state from before the change: %d", v.Count)
 	}
 }
 

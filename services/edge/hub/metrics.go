@@ -3,6 +3,9 @@ package hub
 import (
 	"sync/atomic"
 
+	"rollcall.dev/events/schema"
+	"rollcall.dev/services/edge/transport"
+
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -15,6 +18,8 @@ type metrics struct {
 	delivered   prometheus.Counter
 	resyncs     prometheus.Counter
 	reannounced prometheus.Counter
+	frames      *prometheus.CounterVec
+	bytes       *prometheus.CounterVec
 	channels    atomic.Int64
 }
 
@@ -36,11 +41,24 @@ func newMetrics(reg prometheus.Registerer, h *Hub) *metrics {
 		reannounced: counter("reannounced_total", "Sessions told to the log as a whole again."),
 		disconnects: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "rollcall_edge_disconnects_total", Help: "Sessions ended, by reason."}, []string{"reason"}),
+		frames: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "rollcall_edge_session_frames_total", Help: "WebSocket messages of sessions that have ended, by direction (in, out)."}, []string{"direction"}),
+		bytes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "rollcall_edge_session_bytes_total", Help: "Payload of sessions that have ended, by direction (in, out)."}, []string{"direction"}),
 	}
-	reg.MustRegister(m.disconnects,
+	reg.MustRegister(m.disconnects, m.frames, m.bytes,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "rollcall_edge_sessions", Help: "Live sessions."},
 			func() float64 { return float64(h.Sessions()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "rollcall_edge_channels", Help: "Channels with subscribers on this edge."},
 			func() float64 { return float64(m.channels.Load()) }))
 	return m
+}
+
+// ended counts what went through a session.
+func (m *metrics) ended(reason schema.Reason, s transport.Stats) {
+	m.disconnects.WithLabelValues(string(reason)).Inc()
+	m.frames.WithLabelValues("in").Add(float64(s.MessagesIn))
+	m.frames.WithLabelValues("out").Add(float64(s.MessagesOut))
+	m.bytes.WithLabelValues("in").Add(float64(s.BytesIn))
+	m.bytes.WithLabelValues("out").Add(float64(s.BytesOut))
 }

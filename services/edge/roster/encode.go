@@ -40,18 +40,27 @@ func encodeMessage(e Entry, d *schema.MessagePublished) []byte {
 		ContentType: d.ContentType, Body: d.Body, Encoding: d.Encoding})
 }
 
-// Snapshot is the channel's state as JSON, shared by all who ask before the
-// next change: not to be modified. With resync it says that it stands in for
-// diffs that were not sent.
+// KeepSnapshot is the size in bytes from which a snapshot is kept for the next
+// who asks: making a small one anew is cheap, keeping one for each of many
+// small channels is not.
+const KeepSnapshot = 4 << 10
+
+// Snapshot is the channel's state as JSON: not to be modified. A large one is
+// the same for all who ask before the next change. With resync it says that it
+// stands in for diffs that were not sent.
 func (r *Roster) Snapshot(resync bool) []byte {
 	slot := &r.snapshots[0]
 	if resync {
 		slot = &r.snapshots[1]
 	}
-	if *slot == nil {
-		*slot = r.encodeState(resync)
+	if *slot != nil {
+		return *slot
 	}
-	return *slot
+	state := r.encodeState(resync)
+	if len(state) >= KeepSnapshot {
+		*slot = state
+	}
+	return state
 }
 
 func (r *Roster) encodeState(resync bool) []byte {

@@ -282,7 +282,9 @@ func TestALeaveStormIsCutIntoDiffs(t *testing.T) {
 
 func TestSnapshotIsSharedUntilTheNextChange(t *testing.T) {
 	m := newRoom(t, wide)
-	m.tr.join("alice")
+	for i := range 200 {
+		m.tr.join(fmt.Sprint("u", i))
+	}
 	m.apply(m.tr.state(1, 1)...)
 	a, b := m.r.Snapshot(false), m.r.Snapshot(false)
 	if &a[0] != &b[0] {
