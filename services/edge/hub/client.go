@@ -50,14 +50,15 @@ func (h *Hub) Open(conn transport.Conn, agent string) transport.Handler {
 var scratch = sync.Pool{New: func() any { return new([]session.Action) }}
 
 // act runs a step of the session's state machine and carries out what it asks.
+// A panic in there costs the connection, which then still can be closed.
 func (c *client) act(step func(dst []session.Action) []session.Action) {
 	actions := scratch.Get().(*[]session.Action)
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	list := step((*actions)[:0])
 	for i := 0; i < len(list); i++ {
 		list = c.do(list, list[i])
 	}
-	c.mu.Unlock()
 	clear(list)
 	*actions = list[:0]
 	scratch.Put(actions)

@@ -1,6 +1,8 @@
 package hub
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"rollcall.dev/internal/leakcheck"
 	"rollcall.dev/internal/startstop"
 	"rollcall.dev/internal/startstop/startstoptest"
+	"rollcall.dev/services/edge/auth"
 	"rollcall.dev/services/edge/mailbox"
 	"rollcall.dev/services/edge/transport"
 )
@@ -300,6 +303,57 @@ func TestASessionEndsOnce(t *testing.T) {
 	never := s.h.Open(&fakeConn{}, "")
 	never.Closed(transport.End{Cause: transport.Lost, Code: 1006})
 	s.want("who never was", s.out.told())
+}
+
+type panicking struct{}
+
+func (panicking) Authenticate(context.Context, auth.Credentials) (auth.Identity, error) {
+	panic("a defect")
+}
+
+// The transport survives a panic of its handler and closes the connection: the
+// client must still be able to end.
+func TestAPanicLeavesNothingLocked(t *testing.T) {
+	s := newStage(t)
+	s.h.cfg.Auth = panicking{}
+	c := s.h.Open(&fakeConn{}, "")
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("no panic")
+			}
+		}()
+		feed(c, "CONNECT\naccept-version:1.2\nlogin:alice\n\n\x00")
+	}()
+	c.Closed(transport.End{Cause: transport.Panic, Code: 1011})
+	s.want("told", s.out.told())
+}
+
+type refusing struct{ error }
+
+func (r refusing) Authenticate(context.Context, auth.Credentials) (auth.Identity, error) {
+	return auth.Identity{}, r
+}
+
+func (r refusing) Unwrap() error { return r.error }
+
+func TestWhoIsNotAuthenticated(t *testing.T) {
+	for _, tc := range []struct {
+		err     error
+		message string
+		code    int
+	}{
+		{auth.ErrRefused, "policy_violation", 1008},
+		{errors.New("keys can't be fetched"), "server_shutdown", 1012}, // a later try may work
+	} {
+		s := newStage(t)
+		s.h.cfg.Auth = refusing{tc.err}
+		_, conn := s.connect("alice")
+		if conn.code != tc.code || !strings.Contains(conn.last, "message:"+tc.message+"\n") {
+			t.Errorf("%v: closed with %d %q", tc.err, conn.code, conn.last)
+		}
+		s.want("told", s.out.told())
+	}
 }
 
 func TestDrain(t *testing.T) {
