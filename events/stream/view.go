@@ -112,11 +112,10 @@ const silentAfter = 10 * time.Second
 // Ready is nil if every partition of this process runs and hears of its log,
 // and every other one runs elsewhere; else it says in words what is missing.
 func (s *Service) Ready() error {
-	select {
-	case <-s.Done():
+	switch {
+	case closed(s.Done()):
 		return errors.New("the service has stopped")
-	case <-s.Started():
-	default:
+	case !closed(s.Started()):
 		return errors.New("the service has not started")
 	}
 	var errs []error
@@ -124,6 +123,15 @@ func (s *Service) Ready() error {
 		errs = append(errs, s.ready(p))
 	}
 	return errors.Join(slices.DeleteFunc(errs, func(err error) bool { return err == nil })...)
+}
+
+func closed(ch <-chan struct{}) bool {
+	select {
+	case <-ch:
+		return true
+	default:
+		return false
+	}
 }
 
 func (s *Service) ready(partition int32) error {
