@@ -43,7 +43,7 @@ func (t *task) takeOver(ctx context.Context) error {
 	if err := t.restore(ctx, marker); err != nil {
 		return fmt.Errorf("restore from the changelog: %w", err)
 	}
-	t.log.Info("partition restored", "offset", t.machine.Position(),
+	t.log.Debug("partition restored", "offset", t.machine.Position(),
 		"entities", t.machine.Snapshot().Len(), "took", t.now().Round(time.Millisecond))
 	return nil
 }
@@ -85,6 +85,9 @@ func (t *task) restore(ctx context.Context, marker int64) error {
 	if err != nil {
 		return &restoreError{err}
 	}
+	if err := t.setAside(ctx, restorer.Unread()); err != nil {
+		return err
+	}
 	for _, batch := range redo {
 		if _, err := t.append(ctx, batch); err != nil {
 			return err
@@ -98,6 +101,20 @@ func (t *task) restore(ctx context.Context, marker int64) error {
 	t.mu.Lock()
 	t.machine, t.heard = machine, time.Now()
 	t.mu.Unlock()
+	return nil
+}
+
+// setAside writes what no fold wrote to the dead letter. The next flush takes it
+// out of the changelog.
+func (t *task) setAside(ctx context.Context, unread []fold.Unread) error {
+	for _, u := range unread {
+		t.log.Error("changelog has what is no entity, it goes to the dead letter", "offset", u.Offset, "reason", u.Err)
+		t.metrics.records.WithLabelValues(fold.Poison.String()).Inc()
+		rec := fold.Record{Offset: u.Offset, Key: []byte(u.Key), Value: u.Value}
+		if _, err := t.producer.PublishWait(ctx, t.cfg.deadLetter(t.cfg.Changelog, t.partition, rec, u.Err)); err != nil {
+			return fmt.Errorf("write a dead letter: %w", err)
+		}
+	}
 	return nil
 }
 

@@ -115,11 +115,39 @@ func TestIncarnationIsFoundedOnce(t *testing.T) {
 	}
 }
 
-func TestUnreadableChangelogIsBroken(t *testing.T) {
+// What isn't an entity was written by somebody else: it goes to the dead letter
+// and out of the changelog, and everything beside it is kept.
+func TestForeignRecordInTheChangelogIsSetAside(t *testing.T) {
+	b := newBench(t)
+	letters := b.parts.cfg.Topics.DeadLetter()
+	b.ok(b.parts.cfg.Client.EnsureTopics(b.ctx, true, bus.Topic{Name: letters, Partitions: 1, Replication: 1}))
+	first, second, third := b.task(), b.task(), b.task()
+	b.ok(first.takeOver(b.ctx))
+	_, err := first.append(b.ctx, []fold.Change{{Key: rooms.Key("u", "s"), Value: []byte("not json")}})
+	b.ok(err)
+	b.ok(second.takeOver(b.ctx))
+	batches, err := second.machine.Flush(batchLimit)
+	b.ok(err)
+	for _, batch := range batches {
+		_, err := second.append(b.ctx, batch)
+		b.ok(err)
+	}
+	b.ok(third.takeOver(b.ctx))
+
+	r := b.parts.cfg.Client.NewReader(bus.ReaderConfig{Topic: letters, Start: bus.FirstOffset})
+	batch, err := r.Next(b.ctx)
+	b.ok(err)
+	if n := len(batch.Records); n != 1 || !strings.Contains(string(batch.Records[0].Value), b.parts.cfg.Changelog) {
+		t.Fatalf("%d dead letters, want 1 that names the changelog: %+v", n, batch.Records)
+	}
+}
+
+// Without the runtime's own records the log would be told again.
+func TestUnreadablePositionIsBroken(t *testing.T) {
 	b := newBench(t)
 	first, second := b.task(), b.task()
 	b.ok(first.takeOver(b.ctx))
-	_, err := first.append(b.ctx, []fold.Change{{Key: rooms.Key("u", "s"), Value: []byte("not json")}})
+	_, err := first.append(b.ctx, []fold.Change{{Key: fold.KeyTask, Value: []byte("not json")}})
 	b.ok(err)
 	if err := second.takeOver(b.ctx); !broken(err) {
 		t.Errorf("take-over of an unreadable changelog: %v", err)

@@ -14,6 +14,8 @@ import (
 type Change struct {
 	Key   string
 	Value []byte
+	// Offset is where the record stands that was read; 0 in a flush.
+	Offset int64
 }
 
 // recordOverhead is more than what a record costs in a batch beside its key

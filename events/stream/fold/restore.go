@@ -12,12 +12,19 @@ import (
 type Restorer struct {
 	fold      Fold
 	partition int32
-	last      map[string][]byte
+	last      map[string]Change
+	unread    []Unread
+}
+
+// Unread is a record whose entity could not be decoded.
+type Unread struct {
+	Change
+	Err error
 }
 
 // NewRestorer returns one for the changelog of a partition.
 func NewRestorer(f Fold, partition int32) *Restorer {
-	return &Restorer{fold: f, partition: partition, last: map[string][]byte{}}
+	return &Restorer{fold: f, partition: partition, last: map[string]Change{}}
 }
 
 // Add takes the next record. It keeps the value.
@@ -25,7 +32,7 @@ func (r *Restorer) Add(c Change) {
 	if c.Value == nil {
 		delete(r.last, c.Key)
 	} else {
-		r.last[c.Key] = c.Value
+		r.last[c.Key] = c
 	}
 }
 
@@ -35,11 +42,11 @@ func (r *Restorer) Add(c Change) {
 // be appended, in batches as they are, before the next flush is.
 func (r *Restorer) Machine(limit int) (m *Machine, fresh bool, redo [][]Change, err error) {
 	m = NewMachine(r.fold, r.partition)
-	value, ok := r.last[KeyTask]
+	task, ok := r.last[KeyTask]
 	if !ok {
 		return m, true, nil, nil
 	}
-	if err := json.Unmarshal(value, &m.task); err != nil {
+	if err := json.Unmarshal(task.Value, &m.task); err != nil {
 		return nil, false, nil, fmt.Errorf("restore %q: %w", KeyTask, err)
 	}
 	if m.task.Fold != r.fold.Name() || m.task.Partition != r.partition {
@@ -53,8 +60,9 @@ func (r *Restorer) Machine(limit int) (m *Machine, fresh bool, redo [][]Change, 
 	for _, c := range pending {
 		r.Add(c)
 	}
+	written := m.task.Version
 	m.task.Redo, m.task.Version = nil, r.fold.Version()
-	if err := r.load(m); err != nil {
+	if err := r.load(m, written); err != nil {
 		return nil, false, nil, err
 	}
 	if len(pending) > 0 {
@@ -72,11 +80,11 @@ func (r *Restorer) redo(named *Redo) ([]Change, error) {
 	}
 	var all []Change
 	for i := range named.Chunks {
-		value, ok := r.last[redoKey(i)]
+		chunk, ok := r.last[redoKey(i)]
 		if !ok {
 			return nil, nil
 		}
-		flush, changes, err := readChunk(value)
+		flush, changes, err := readChunk(chunk.Value)
 		if err != nil {
 			return nil, fmt.Errorf("restore %q: %w", redoKey(i), err)
 		}
@@ -88,14 +96,27 @@ func (r *Restorer) redo(named *Redo) ([]Change, error) {
 	return all, nil
 }
 
-func (r *Restorer) load(m *Machine) error {
+// load gives the machine all records. What is no entity was written by somebody
+// else: it is set aside, and the partition goes on. But a newer version of the
+// fold may have written what this one can't read, and without the runtime's own
+// records the log would be told again: these stop the restore.
+func (r *Restorer) load(m *Machine, written int) error {
 	for _, key := range slices.Sorted(maps.Keys(r.last)) {
-		if err := m.load(key, r.last[key]); err != nil {
+		err := m.load(key, r.last[key].Value)
+		switch {
+		case err == nil:
+		case written > r.fold.Version() || strings.HasPrefix(key, runtimePrefix):
 			return fmt.Errorf("restore %q: %w", key, err)
+		default:
+			r.unread = append(r.unread, Unread{Change: r.last[key], Err: err})
+			m.tombstones[key] = struct{}{} // so that it is said once
 		}
 	}
 	return nil
 }
+
+// Unread are the records, in key order, that Machine had to leave out.
+func (r *Restorer) Unread() []Unread { return r.unread }
 
 func (m *Machine) load(key string, value []byte) error {
 	switch {
