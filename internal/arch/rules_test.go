@@ -30,7 +30,9 @@ var pure = []string{
 	"events/stream/fold",
 	"services/presence/fold",
 	"services/notifier/fold",
+	"events/stream/lease",
 	"services/edge/session",
+	"services/edge/transport",
 	"services/edge/stomp",
 	"services/edge/roster",
 }
