@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rollcall.dev/events/schema"
+	"rollcall.dev/internal/retry"
 
 	"github.com/go-stomp/stomp/v3"
 )
@@ -62,14 +63,17 @@ func TestJoinSnapshotDiffMessageLeave(t *testing.T) {
 	await(r, 1, func(d *schema.EdgeUninterested) bool { return d.Channel == "room.1" })
 	alice.disconnect()
 	end := await(r, 1, any1[*schema.SessionDisconnected])
-	figures := get(t, "http://"+r.app.OpsAddr()+"/metrics")
-	for _, f := range []string{"rollcall_edge_connects_total 1", `rollcall_edge_disconnects_total{reason="client_disconnect"} 1`,
-		"rollcall_edge_sessions 0", "rollcall_edge_outbox_events 0", "rollcall_edge_outbox_oldest_seconds 0",
-		fmt.Sprint("rollcall_edge_epoch ", n.epoch), "rollcall_edge_messages_published_total 1"} {
-		if !strings.Contains(figures, "\n"+f+"\n") {
-			t.Errorf("no %s in the metrics", f)
+	retry.Eventually(t, limit, func() error {
+		figures := get(t, "http://"+r.app.OpsAddr()+"/metrics")
+		for _, f := range []string{"rollcall_edge_connects_total 1", `rollcall_edge_disconnects_total{reason="client_disconnect"} 1`,
+			"rollcall_edge_sessions 0", "rollcall_edge_outbox_events 0", "rollcall_edge_outbox_oldest_seconds 0",
+			fmt.Sprint("rollcall_edge_epoch ", n.epoch), "rollcall_edge_messages_published_total 1"} {
+			if !strings.Contains(figures, "\n"+f+"\n") {
+				return fmt.Errorf("no %s in the metrics", f)
+			}
 		}
-	}
+		return nil
+	})
 	if end.Reason != schema.ReasonClientDisconnect || end.Initiator != schema.InitiatorClient || end.CloseCode != 1000 || !end.Clean ||
 		end.FramesIn == 0 || end.BytesOut == 0 {
 		t.Fatalf("disconnected %+v", end)

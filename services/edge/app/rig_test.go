@@ -51,7 +51,7 @@ func newRigOn(t *testing.T, brokers []string, change func(*Options)) *rig {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	r := &rig{t: t, ctx: ctx, brokers: brokers, topics: schema.Topics{Prefix: brokertest.Prefix(t)}}
-	client, err := bus.Open(bus.Config{Brokers: brokers, ClientID: "test"})
+	client, err := bus.Open(bus.Config{Brokers: brokers, ClientID: "test", Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
