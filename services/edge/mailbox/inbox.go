@@ -103,7 +103,7 @@ func (b *Inbox) Stats() Stats { return b.stats }
 // decoded; the rest of the record is delivered all the same.
 func (b *Inbox) Take(d *Delivery, key, value []byte) error {
 	if string(key) != b.edge {
-		return nil
+		return b.passOver(key, value)
 	}
 	var rec schema.MailboxRecord
 	if err := json.Unmarshal(value, &rec); err != nil {
@@ -127,6 +127,15 @@ func (b *Inbox) Take(d *Delivery, key, value []byte) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// passOver leaves a record to the edge of its key, which may share the
+// partition. What no task wrote may have no edge to report it.
+func (b *Inbox) passOver(key, value []byte) error {
+	if len(key) > 0 && json.Valid(value) {
+		return nil
+	}
+	return fmt.Errorf("decode mailbox record: key %q is no edge's, or its value isn't JSON", key)
 }
 
 func (b *Inbox) marksOf(epoch int64) map[string]schema.Sequence {

@@ -64,7 +64,7 @@ func TestChannelsAreGroupedInOrder(t *testing.T) {
 
 func TestOthersRecordsAreDropped(t *testing.T) {
 	b := newInbox(5)
-	expect(t, take(t, b, "edge-16", []byte("not even JSON")), "")
+	expect(t, take(t, b, "edge-16", record(t, "edge-16", 5, source, entry(1, "a", "u"))), "")
 	expect(t, take(t, b, "edge-0", record(t, "edge-16", 5, source, entry(1, "a", "u"))), "")
 }
 
@@ -181,4 +181,24 @@ func TestEveryEntryOnceWhateverTheWindows(t *testing.T) {
 			t.Fatalf("got %v", got)
 		}
 	})
+}
+
+// A partition may be shared: another edge's records are its own matter, but
+// what no task wrote has nobody else to report it.
+func TestRecordsOfOthers(t *testing.T) {
+	b := NewInbox("edge-0")
+	b.Enter(1)
+	for _, c := range []struct {
+		key, value string
+		bad        bool
+	}{
+		{"edge-1", `{"edge":"edge-1","epoch":1,"entries":[]}`, false},
+		{"edge-1", "no JSON", true},
+		{"", `{}`, true},
+	} {
+		var d Delivery
+		if err := b.Take(&d, []byte(c.key), []byte(c.value)); (err != nil) != c.bad || !d.Empty() {
+			t.Errorf("key %q value %q: error %v", c.key, c.value, err)
+		}
+	}
 }
