@@ -37,8 +37,16 @@ func milliseconds(s string) (time.Duration, bool) {
 	return time.Duration(n) * time.Millisecond, err == nil
 }
 
-// offer is the server's own heart-beat header.
+// offer is the server's own heart-beat header: a direction that the client has
+// ruled out is 0. Some clients (go-stomp) take the numbers for agreed ones and
+// would wait for heart-beats that they asked not to get.
 func (s *Session) offer() string {
-	ms := strconv.FormatInt(s.cfg.HeartBeat.Milliseconds(), 10)
-	return ms + "," + ms
+	return s.offered(s.beats.Send) + "," + s.offered(s.beats.Receive)
+}
+
+func (s *Session) offered(agreed time.Duration) string {
+	if agreed == 0 {
+		return "0"
+	}
+	return strconv.FormatInt(s.cfg.HeartBeat.Milliseconds(), 10)
 }

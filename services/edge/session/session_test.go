@@ -50,9 +50,9 @@ func TestAccept(t *testing.T) {
 	if got := c.s.Accept(nil, "S1", "alice"); len(got) != 0 {
 		t.Errorf("Accept before CONNECT: %s", show(got))
 	}
-	c.feed("CONNECT\naccept-version:1.1,1.2\nlogin:alice\n\n^")
+	c.feed("CONNECT\naccept-version:1.1,1.2\nlogin:alice\nheart-beat:0,5000\n\n^")
 	got := show(c.s.Accept(nil, "S1", "alice"))
-	want := `Reply "CONNECTED\nversion:1.2\nsession:S1\nserver:rollcall/1\nheart-beat:10000,10000\nuser-name:alice\n\n^"`
+	want := `Reply "CONNECTED\nversion:1.2\nsession:S1\nserver:rollcall/1\nheart-beat:10000,0\nuser-name:alice\n\n^"`
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
