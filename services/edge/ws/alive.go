@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// The read deadline is lazy: a sign of life only notes the time, and when the
-// deadline passes, the reader finds out how much patience is left. So a
-// message costs no timer, and the idle reader's stack stays small.
+// The read deadline is lazy: a sign of life only notes the time, and the sweep
+// moves the deadline. So a message costs no timer, and the idle reader's stack
+// stays small: moving it there would double the stack. Should the deadline pass
+// before the next sweep, the reader finds out how much patience is left.
 
 // KeepAlive implements transport.Conn.
 func (c *conn) KeepAlive(heartBeats bool) {
@@ -24,6 +25,14 @@ func (c *conn) KeepAlive(heartBeats bool) {
 
 // heard notes a sign of life: a message, a ping or a pong.
 func (c *conn) heard() { c.heardAt.Store(int64(time.Since(c.srv.epoch))) }
+
+// extend moves the read deadline to where the last sign of life puts it. mu is
+// held.
+func (c *conn) extend() {
+	if c.phase == open {
+		_ = c.raw.SetReadDeadline(c.srv.epoch.Add(time.Duration(c.heardAt.Load()) + c.srv.options.ReadTimeout))
+	}
+}
 
 // patient decides, when a read has failed, whether to read on: if the
 // deadline passed, but something was heard since it was set.

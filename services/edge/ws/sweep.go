@@ -39,11 +39,13 @@ func (s *Server) sweepBucket(b *bucket) {
 func (c *conn) beat() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case !c.keepAlive:
-	case c.heartBeats:
+	if !c.keepAlive {
+		return
+	}
+	c.extend()
+	if c.heartBeats {
 		c.control(beat)
-	default:
+	} else {
 		c.control(ping)
 	}
 }
