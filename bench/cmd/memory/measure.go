@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"time"
 
@@ -61,7 +63,7 @@ func measureEdge(dir string, sessions int, settle time.Duration) error {
 	if err := edge.Ready(ctx, ops); err != nil {
 		return err
 	}
-	return weigh("edge", edge.PID, sessions, settle, "clients", listen)
+	return weigh("edge", edge.PID, sessions, settle, "clients", listen, ops)
 }
 
 func measureBare(sessions int, settle time.Duration) error {
@@ -74,12 +76,12 @@ func measureBare(sessions int, settle time.Duration) error {
 	if err != nil {
 		return err
 	}
-	return weigh("bare gws", server.Process.Pid, sessions, settle, "bare-clients", strings.TrimSpace(addr))
+	return weigh("bare gws", server.Process.Pid, sessions, settle, "bare-clients", strings.TrimSpace(addr), "")
 }
 
 // weigh starts the clients and compares a server's memory without and with
-// them.
-func weigh(name string, pid, sessions int, settle time.Duration, role, addr string) error {
+// them. ops, if the server has it, tells what the memory is.
+func weigh(name string, pid, sessions int, settle time.Duration, role, addr, ops string) error {
 	before, err := rig.Resident(pid)
 	if err != nil {
 		return err
@@ -103,10 +105,32 @@ func weigh(name string, pid, sessions int, settle time.Duration, role, addr stri
 	if err != nil {
 		return err
 	}
+	if ops != "" {
+		defer describe(ops)
+	}
 	per := func(rss int64) float64 { return float64(rss-before) / float64(sessions) / 1024 }
 	fmt.Printf("%-9s %d sessions in %.1f s; resident %.1f MiB before, %.1f MiB at once (%.1f KiB each), %.1f MiB after %v (%.1f KiB each)\n",
 		name, sessions, took.Seconds(), mib(before), mib(peak), per(peak), mib(after), settle, per(after))
 	return nil
+}
+
+// describe prints the Go runtime's own account.
+func describe(ops string) {
+	resp, err := http.Get("http://" + ops + "/metrics")
+	if err != nil {
+		fmt.Println("no metrics:", err)
+		return
+	}
+	defer resp.Body.Close()
+	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		switch name {
+		case "go_memstats_heap_alloc_bytes", "go_memstats_heap_inuse_bytes", "go_memstats_heap_idle_bytes",
+			"go_memstats_heap_released_bytes", "go_memstats_stack_inuse_bytes", "go_goroutines":
+			n, _ := strconv.ParseFloat(value, 64)
+			fmt.Printf("  %s %.0f\n", name, n)
+		}
+	}
 }
 
 func mib(b int64) float64 { return float64(b) / (1 << 20) }
