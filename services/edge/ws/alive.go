@@ -8,8 +8,8 @@ import (
 
 // The read deadline is lazy: a sign of life only notes the time, and the sweep
 // moves the deadline. So a message costs no timer, and the idle reader's stack
-// stays small: moving it there would double the stack. Should the deadline pass
-// before the next sweep, the reader finds out how much patience is left.
+// stays small. Should the deadline pass before the next sweep, which happens on
+// a machine that is overloaded, it is looked at how much patience is left.
 
 // KeepAlive implements transport.Conn.
 func (c *conn) KeepAlive(heartBeats bool) {
@@ -35,8 +35,17 @@ func (c *conn) extend() {
 }
 
 // patient decides, when a read has failed, whether to read on: if the
-// deadline passed, but something was heard since it was set.
+// deadline passed, but something was heard since it was set. It asks a
+// goroutine of its own: the reader's stack would double for good.
 func (c *conn) patient(err error) bool {
+	answer := make(chan bool, 1)
+	go c.decide(err, answer)
+	return <-answer
+}
+
+func (c *conn) decide(err error, answer chan<- bool) { answer <- c.readsOn(err) }
+
+func (c *conn) readsOn(err error) bool {
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return false
 	}
