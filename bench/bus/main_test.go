@@ -3,6 +3,7 @@ package bus
 
 import (
 	"context"
+	"log/slog"
 	"strconv"
 	"testing"
 
@@ -29,7 +30,7 @@ var keys = func() (keys [1024][]byte) {
 
 func open(b *testing.B, k *rig.Kafka) *bus.Client {
 	b.Helper()
-	c, err := bus.Open(bus.Config{Brokers: k.Brokers, ClientID: "bench"})
+	c, err := bus.Open(bus.Config{Brokers: k.Brokers, ClientID: "bench", Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -41,7 +42,8 @@ func open(b *testing.B, k *rig.Kafka) *bus.Client {
 	return c
 }
 
-// producer makes a producer that is warm: it knows its partitions.
+// producer makes a producer that is warm: it knows the topic, whose metadata
+// may be a second old, and its partitions.
 func producer(b *testing.B, k *rig.Kafka, topic string) *bus.Producer {
 	b.Helper()
 	p := open(b, k).NewProducer(bus.ProducerConfig{})
@@ -50,8 +52,8 @@ func producer(b *testing.B, k *rig.Kafka, topic string) *bus.Producer {
 			b.Error(err)
 		}
 	})
-	for i := range partitions {
-		if _, err := p.PublishWait(context.Background(), bus.Record{Topic: topic, Partition: int32(i), Value: value}); err != nil {
+	for _, key := range keys {
+		if _, err := p.PublishWait(context.Background(), bus.Record{Topic: topic, Partition: bus.AnyPartition, Key: key, Value: value}); err != nil {
 			b.Fatal(err)
 		}
 	}
