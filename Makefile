@@ -41,8 +41,8 @@ bench: ## every benchmark once, so that none rots
 	go test -run '^$$' -bench . -benchtime 1x -timeout 170s $(PACKAGES)
 
 .PHONY: fuzz
-fuzz: ## every fuzzer for ten seconds
-	tools/fuzz.sh 10s
+fuzz: ## every fuzzer for five seconds
+	tools/fuzz.sh 5s
 
 .PHONY: test-kafka
 test-kafka: build ## the suites that need a Kafka, on a real Apache Kafka (Java, Maven)
