@@ -55,11 +55,13 @@ func TestPeerCloses(t *testing.T) {
 		unclean bool
 	}{
 		{"normal", closePayload(1000, "bye"), closePayload(1000, ""), 1000, transport.Peer, 0, false},
-		{"tab closed", closePayload(1001, ""), closePayload(1000, ""), 1001, transport.Peer, 0, false},
+		{"tab closed", closePayload(1001, ""), closePayload(1001, ""), 1001, transport.Peer, 0, false},
+		{"a client that blames us", closePayload(1002, "eh"), closePayload(1002, ""), 1002, transport.Peer, 0, false},
 		{"own code", closePayload(4001, "x"), closePayload(4001, ""), 4001, transport.Peer, 0, false},
 		{"no code", nil, nil, transport.CodeNoStatus, transport.Peer, 0, false},
 		{"half a code", []byte{3}, closePayload(1002, "violation"), 1002, transport.Violation, 1, true},
 		{"reserved code", closePayload(1005, ""), closePayload(1002, "violation"), 1002, transport.Violation, 1, true},
+		{"reason that is no UTF-8", closePayload(1001, "\xff"), closePayload(1007, "violation"), 1007, transport.Violation, 1, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

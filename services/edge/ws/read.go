@@ -87,7 +87,8 @@ func (c *conn) finish() {
 	c.tellClosed(byPeer)
 }
 
-// answerClose echoes the peer's close frame; what waited is of no use to it.
+// answerClose echoes the code of the peer's close frame (RFC 6455, 5.5.1; gws
+// would say 1000 for all below 1016); what waited is of no use to it.
 func (c *conn) answerClose(code uint16) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -96,7 +97,7 @@ func (c *conn) answerClose(code uint16) {
 	}
 	c.drop()
 	c.cause = transport.Peer
-	c.shut(code, closePayload(c.verdict, ""), nil)
+	c.shut(code, closePayload(code, ""), nil)
 	if code == 0 {
 		c.code = transport.CodeNoStatus
 	}
