@@ -27,6 +27,7 @@ type client struct {
 	version stomp.Version
 
 	pending atomic.Int32           // events not yet acknowledged
+	unsaid  atomic.Bool            // a message, or the end, will never be in the log
 	bye     atomic.Pointer[string] // receipt of DISCONNECT
 
 	mu        sync.Mutex

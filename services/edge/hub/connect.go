@@ -69,8 +69,11 @@ func (c *client) connected(reannounced bool) *schema.SessionConnected {
 }
 
 // disconnect ends the session as the client asked. Its receipt says that all
-// it has sent is in the log.
+// it has sent is in the log, the end included: it holds pending until the end
+// counts there too, so that no acknowledgement on its way answers before.
 func (c *client) disconnect(a session.Disconnect) {
+	c.pending.Add(1)
+	defer c.settle()
 	if a.Receipt != "" {
 		c.bye.Store(&a.Receipt)
 	}

@@ -16,7 +16,7 @@ import (
 func (c *client) emit(t schema.Type, data any, must bool, done func(ok bool)) {
 	c.pending.Add(1)
 	taken := c.hub.cfg.Outbox.Add(outbox.Event{
-		Topic: schema.TopicLifecycle, Key: c.user, Type: t, Data: data, Must: must, Done: c.acknowledged(done),
+		Topic: schema.TopicLifecycle, Key: c.user, Type: t, Data: data, Must: must, Done: c.acknowledged(t, done),
 	})
 	if !taken {
 		c.pending.Add(-1)
@@ -36,18 +36,40 @@ func (c *client) owe(done func(bool)) {
 }
 
 // acknowledged wraps done for the outbox: it takes no lock of the hub.
-func (c *client) acknowledged(done func(bool)) func(bool) {
+func (c *client) acknowledged(t schema.Type, done func(bool)) func(bool) {
 	return func(ok bool) {
 		if done != nil {
 			done(ok)
 		}
-		if c.pending.Add(-1) == 0 {
-			if receipt := c.bye.Load(); receipt != nil {
-				end := session.EndingOf(schema.ReasonClientDisconnect)
-				c.conn.Close(end.Code, string(schema.ReasonClientDisconnect), receiptFrame(c.version, *receipt))
-			}
+		if !ok && vital(t) {
+			c.unsaid.Store(true)
 		}
+		c.settle()
 	}
+}
+
+// settle notes that one thing less is pending. With the last the receipt of
+// DISCONNECT is due; one that wouldn't be true doesn't come.
+func (c *client) settle() {
+	if c.pending.Add(-1) != 0 {
+		return
+	}
+	receipt := c.bye.Load()
+	if receipt == nil {
+		return
+	}
+	var frame []byte
+	if !c.unsaid.Load() {
+		frame = receiptFrame(c.version, *receipt)
+	}
+	end := session.EndingOf(schema.ReasonClientDisconnect)
+	c.conn.Close(end.Code, string(schema.ReasonClientDisconnect), frame)
+}
+
+// vital reports whether nothing makes good for an event that is lost. For what
+// else a session tells, an announcement does.
+func vital(t schema.Type) bool {
+	return t == schema.TypeMessagePublished || t == schema.TypeSessionDisconnected
 }
 
 // announce tells the log of the whole session as it is now.
@@ -100,7 +122,7 @@ func (c *client) sendReceipt(id string) {
 }
 
 // publish sends a message to a channel. One that finds the outbox full is
-// dropped: its receipt doesn't come.
+// dropped: its receipt doesn't come, nor that of DISCONNECT.
 func (c *client) publish(list []session.Action, a session.Publish) []session.Action {
 	if n := jsonLen(a.Body); n > maxMessage-4096 {
 		return c.state.Fail(list, schema.ReasonTooLarge,
@@ -111,11 +133,12 @@ func (c *client) publish(list []session.Action, a session.Publish) []session.Act
 		Topic: schema.TopicChannelEvents, Key: a.Channel, Type: schema.TypeMessagePublished,
 		Data: &schema.MessagePublished{Channel: a.Channel, User: c.user, Session: c.id, Edge: c.hub.cfg.Edge,
 			ContentType: a.ContentType, Body: string(a.Body)},
-		Done: c.acknowledged(c.confirm(a.Receipt)),
+		Done: c.acknowledged(schema.TypeMessagePublished, c.confirm(a.Receipt)),
 	})
 	if taken {
 		c.hub.metrics.published.Inc()
 	} else {
+		c.unsaid.Store(true)
 		c.pending.Add(-1)
 		c.hub.metrics.dropped.Inc()
 	}

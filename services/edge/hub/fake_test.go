@@ -27,6 +27,7 @@ type fakeConn struct {
 	ended  bool
 	code   int
 	last   string
+	onEnd  func() // called by Stats, which a session asks for on its way out
 }
 
 func (c *fakeConn) Send(f []byte) error { return c.SendShared(f, nil) }
@@ -53,9 +54,15 @@ func (c *fakeConn) Close(code int, _ string, last []byte) {
 	}
 }
 
-func (c *fakeConn) KeepAlive(bool)         {}
-func (c *fakeConn) RemoteAddr() string     { return "192.0.2.1:1234" }
-func (c *fakeConn) Stats() transport.Stats { return transport.Stats{MessagesIn: 3} }
+func (c *fakeConn) KeepAlive(bool)     {}
+func (c *fakeConn) RemoteAddr() string { return "192.0.2.1:1234" }
+
+func (c *fakeConn) Stats() transport.Stats {
+	if c.onEnd != nil {
+		c.onEnd()
+	}
+	return transport.Stats{MessagesIn: 3}
+}
 
 func (c *fakeConn) setFull(full bool) { c.mu.Lock(); c.full = full; c.mu.Unlock() }
 
@@ -123,14 +130,17 @@ func (o *fakeOutbox) PartitionOf(key string) int32 { return int32(key[len(key)-1
 func (o *fakeOutbox) Partitions() int              { return 2 }
 
 // ack acknowledges everything so far.
-func (o *fakeOutbox) ack() {
+func (o *fakeOutbox) ack() { o.land(func(outbox.Event) bool { return true }) }
+
+// land tells of everything so far whether Kafka has it.
+func (o *fakeOutbox) land(ok func(outbox.Event) bool) {
 	o.mu.Lock()
 	dones := o.events[o.acked:]
 	o.acked = len(o.events)
 	o.mu.Unlock()
 	for _, ev := range dones {
 		if ev.Done != nil {
-			ev.Done(true)
+			ev.Done(ok(ev))
 		}
 	}
 }
