@@ -200,3 +200,23 @@ func TestHeartBeatOff(t *testing.T) {
 		t.Errorf("got %s", text)
 	}
 }
+
+// The longest that is legal: an id as bounded, a user who must be encoded
+// throughout, and with 1.0 the destination in the place of the id.
+func TestLongestSubscriptions(t *testing.T) {
+	user := strings.Repeat("/", schema.MaxUserLen)
+	destination := "/presence/" + strings.Repeat("%2F", schema.MaxUserLen)
+	for version, id := range map[string]string{"1.2": strings.Repeat("é", session.MaxSubscriptionID/2), "1.0": ""} {
+		frame := "SUBSCRIBE\ndestination:" + destination + "\n"
+		if id != "" {
+			frame += "id:" + id + "\n"
+		}
+		acts := newClient(t, config()).live(version).feed(frame + "\n^")
+		if len(acts) != 1 {
+			t.Fatalf("%s: %s", version, show(acts))
+		}
+		if sub, ok := acts[0].(session.Subscribe); !ok || sub.Channel != schema.Personal(user) || id != "" && sub.ID != id {
+			t.Errorf("%s: %s", version, show(acts))
+		}
+	}
+}

@@ -16,6 +16,9 @@ func (s *Session) subscribe(f *stomp.Frame) (Action, *refusal) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkSubscription(id, destination); err != nil {
+		return nil, err
+	}
 	if mode := f.Text("ack"); mode != "" && mode != "auto" {
 		return nil, broken("ack mode %q is not supported: only auto is", mode)
 	}
