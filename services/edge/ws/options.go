@@ -38,6 +38,9 @@ type Options struct {
 	WriteTimeout time.Duration
 	// CloseTimeout is how long a closing connection may take; default 5 s.
 	CloseTimeout time.Duration
+	// StopTimeout is how much of the time that Stop has its connections may
+	// take; then they are cut off. Default: CloseTimeout.
+	StopTimeout time.Duration
 
 	Logger *slog.Logger
 
@@ -64,6 +67,7 @@ func (o Options) withDefaults() Options {
 	o.ConnectTimeout = cmp.Or(o.ConnectTimeout, 10*time.Second)
 	o.WriteTimeout = cmp.Or(o.WriteTimeout, 10*time.Second)
 	o.CloseTimeout = cmp.Or(o.CloseTimeout, 5*time.Second)
+	o.StopTimeout = cmp.Or(o.StopTimeout, o.CloseTimeout)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -88,8 +88,10 @@ func (s *Server) enter() bool {
 	return s.open
 }
 
-// drain closes what is left, and by force when ctx ends.
+// drain closes what is left, and by force when its share of the time is over.
 func (s *Server) drain(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.options.StopTimeout)
+	defer cancel()
 	s.setOpen(false)
 	s.Each(func(c transport.Conn) bool {
 		c.Close(transport.CodeRestart, "server_shutdown", nil)

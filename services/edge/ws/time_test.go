@@ -246,3 +246,33 @@ func TestStop(t *testing.T) {
 		}
 	})
 }
+
+// The server's end takes its share of the time that Stop has and no more,
+// whatever its peers do: one answers, one reads nothing, one reads and is mute.
+func TestStopLeavesTimeToTheOthers(t *testing.T) {
+	inBubble(t, Options{CloseTimeout: time.Minute, StopTimeout: time.Second}, func(t *testing.T, f *fixture) {
+		answers, deaf, mute := f.overPipe(), f.overPipe(), f.overPipe()
+		go func() {
+			answers.wantClose(1012, "server_shutdown")
+			answers.send(closes, string(closePayload(1012, "")))
+		}()
+		go mute.wantClose(1012, "server_shutdown")
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		start := time.Now()
+		if err := f.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("took %v, want 1s", took)
+		}
+		if end := answers.handler.end(t); !end.Clean {
+			t.Errorf("the one that answered: %+v", end)
+		}
+		for _, p := range []*peer{deaf, mute} {
+			if end := p.handler.end(t); end.Cause != transport.Local || end.Code != 1012 || end.Clean {
+				t.Errorf("end %+v", end)
+			}
+		}
+	})
+}
