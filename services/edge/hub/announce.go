@@ -28,12 +28,18 @@ func (h *Hub) Entered(epoch int64) {
 func (h *Hub) workOff() {
 	h.working.Lock()
 	defer h.working.Unlock()
-	for c, ok := take(&h.todo, h.todo.tooSlow); ok; c, ok = take(&h.todo, h.todo.tooSlow) {
-		c.Fail(schema.ReasonSlowConsumer, "what is sent is not read fast enough")
-	}
+	failAll(h, h.todo.tooSlow, schema.ReasonSlowConsumer, "what is sent is not read fast enough")
+	failAll(h, h.todo.tooLarge, schema.ReasonTooLarge, "the session is too large to be told of")
 	for p := range h.cfg.Outbox.Partitions() {
 		workOff(h, schema.TopicLifecycle, p, h.todo.sessions[p], (*client).announce)
 		workOff(h, schema.TopicChannelEvents, p, h.todo.channels[p], h.askAnew)
+	}
+}
+
+// failAll ends the sessions of a set.
+func failAll(h *Hub, set map[*client]struct{}, reason schema.Reason, detail string) {
+	for c, ok := take(&h.todo, set); ok; c, ok = take(&h.todo, set) {
+		c.Fail(reason, detail)
 	}
 }
 

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -109,6 +110,33 @@ func TestWhatIsRefusedIsToldAsItIs(t *testing.T) {
 	s.h.sweepAsking()
 	s.h.workOff()
 	s.out.told()
+}
+
+// A session that the log can't be told of must not go on: presence would have
+// its user offline for ever. It may fail with the loop's locks held.
+func TestASessionThatCannotBeToldEnds(t *testing.T) {
+	s := newStage(t)
+	_, conn := s.connect("alice")
+	_, other := s.connect("bob")
+	s.out.ack()
+	s.out.told()
+	s.out.before = func(ev outbox.Event) {
+		if d, ok := ev.Data.(*schema.SessionConnected); ok && d.User == "alice" {
+			ev.Refused(errors.New("too large"))
+			ev.Done(false)
+		}
+	}
+	s.h.Entered(2)
+	s.h.workOff()
+	if !conn.ended || conn.code != 1009 || !strings.Contains(conn.last, "message:too_large") || other.ended {
+		t.Fatalf("%v %d %q, the other %v", conn.ended, conn.code, conn.last, other.ended)
+	}
+	if told := s.out.told(); !strings.Contains(told, "disconnected alice too_large") {
+		t.Fatalf("told %s", told)
+	}
+	if n := s.h.Sessions(); n != 1 {
+		t.Fatalf("%d sessions", n)
+	}
 }
 
 func TestAQuestionIsAskedAgainAfterFiveSeconds(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 func (c *client) emit(t schema.Type, data any, must bool, done func(ok bool)) {
 	c.pending.Add(1)
 	taken := c.hub.cfg.Outbox.Add(outbox.Event{
-		Topic: schema.TopicLifecycle, Key: c.user, Type: t, Data: data, Must: must, Done: c.acknowledged(t, done),
+		Topic: schema.TopicLifecycle, Key: c.user, Type: t, Data: data, Must: must, Done: c.acknowledged(t, done), Refused: c.refused,
 	})
 	if !taken {
 		c.pending.Add(-1)
@@ -46,6 +46,15 @@ func (c *client) acknowledged(t schema.Type, done func(bool)) func(bool) {
 		}
 		c.settle()
 	}
+}
+
+// refused: Kafka will never take an event of the session. A log that can't be
+// told of a session has it gone, so it ends; the loop does it, for this takes no
+// lock of the hub.
+func (c *client) refused(reason error) {
+	c.hub.cfg.Logger.Error("session ends: the log can't be told of it",
+		"session", c.id, "user", c.user, "edge", c.hub.cfg.Edge, "reason", reason)
+	c.hub.todo.refused(c)
 }
 
 // settle notes that one thing less is pending. With the last the receipt of
@@ -133,7 +142,7 @@ func (c *client) publish(list []session.Action, a session.Publish) []session.Act
 		Topic: schema.TopicChannelEvents, Key: a.Channel, Type: schema.TypeMessagePublished,
 		Data: &schema.MessagePublished{Channel: a.Channel, User: c.user, Session: c.id, Edge: c.hub.cfg.Edge,
 			ContentType: a.ContentType, Body: string(a.Body)},
-		Done: c.acknowledged(schema.TypeMessagePublished, c.confirm(a.Receipt)),
+		Done: c.acknowledged(schema.TypeMessagePublished, c.confirm(a.Receipt)), Refused: c.refused,
 	})
 	if taken {
 		c.hub.metrics.published.Inc()

@@ -20,6 +20,7 @@ type todo struct {
 	asking   map[*channel]struct{}   // asked for, without an answer yet
 	behind   map[*channel]struct{}   // with subscribers that are behind
 	tooSlow  map[*client]struct{}
+	tooLarge map[*client]struct{}     // with an event that Kafka will never take
 	strays   map[string]time.Duration // channels nobody subscribes to here, and when that was said
 }
 
@@ -35,7 +36,8 @@ func (t *todo) init(partitions int) {
 		schema.TopicChannelEvents: make([]bool, partitions),
 	}
 	t.asking, t.behind = map[*channel]struct{}{}, map[*channel]struct{}{}
-	t.tooSlow, t.strays = map[*client]struct{}{}, map[string]time.Duration{}
+	t.tooSlow, t.tooLarge = map[*client]struct{}{}, map[*client]struct{}{}
+	t.strays = map[string]time.Duration{}
 }
 
 func (t *todo) signal() {
@@ -71,6 +73,9 @@ func (t *todo) fallBehind(ch *channel) { add(t, t.behind, ch, false) }
 
 // slow: the client is to be ended as a slow consumer.
 func (t *todo) slow(c *client) { add(t, t.tooSlow, c, true) }
+
+// refused: the client is to be ended, for the log can't be told of it.
+func (t *todo) refused(c *client) { add(t, t.tooLarge, c, true) }
 
 // begin makes edge.started due in every partition, once nothing is left there
 // that has to be told before it.

@@ -29,6 +29,9 @@ type Event struct {
 	// Done, if set, is called once: true when Kafka has the event, false when
 	// it will never have it. It must not block.
 	Done func(ok bool)
+	// Refused, if set, is called before Done when the event will be refused
+	// whenever it is told: it is too large. It must not block, nor add events.
+	Refused func(reason error)
 }
 
 // Publisher is the producer as the outbox needs it; *bus.Producer is one.
@@ -167,6 +170,9 @@ func (o *Outbox) send(l *lane) {
 		if err := o.handOver(l, w); err != nil {
 			l.last-- // the stamp wasn't used
 			o.cfg.Logger.Error("event refused", "type", w.Type, "topic", l.topic, "partition", l.partition, "reason", err)
+			if !errors.Is(err, bus.ErrClosed) {
+				refuse(w.Refused, err)
+			}
 			o.finish(w.Done, false)
 		}
 	}
@@ -184,11 +190,14 @@ func (o *Outbox) handOver(l *lane, w waiting) error {
 			{Key: schema.HeaderContentType, Value: []byte(schema.ContentType)},
 		}}
 	l.left(w.at, len(value))
-	done := w.Done
+	done, refused := w.Done, w.Refused
 	err = o.cfg.Publisher.Publish(context.Background(), rec, func(r bus.Result) {
 		l.landed()
 		if r.Err != nil && !errors.Is(r.Err, bus.ErrClosed) {
 			o.cfg.Lost(r.Err)
+		}
+		if errors.Is(r.Err, bus.ErrRecordTooLarge) {
+			refuse(refused, r.Err) // a new epoch would only repeat it
 		}
 		o.finish(done, r.Err == nil)
 		if l.backlog.Load() {
@@ -199,6 +208,12 @@ func (o *Outbox) handOver(l *lane, w waiting) error {
 		l.unleft()
 	}
 	return err
+}
+
+func refuse(refused func(error), reason error) {
+	if refused != nil {
+		refused(reason)
+	}
 }
 
 func (o *Outbox) finish(done func(bool), ok bool) {

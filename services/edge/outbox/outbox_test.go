@@ -217,6 +217,43 @@ func TestALostRecordIsReported(t *testing.T) {
 	}
 }
 
+// What will be refused again under any epoch is told to whom it concerns; what
+// is merely lost is not, nor what our own end cuts off.
+func TestWhatCanNeverBeWrittenIsTold(t *testing.T) {
+	tooLarge := fmt.Errorf("%w: by far", bus.ErrRecordTooLarge)
+	for _, tc := range []struct {
+		sync, async error
+		refused     bool
+	}{
+		{sync: tooLarge, refused: true},
+		{sync: errors.New("no such thing"), refused: true},
+		{sync: bus.ErrClosed},
+		{async: tooLarge, refused: true}, // the broker takes less than we do
+		{async: errors.New("broker: leader unknown")},
+		{async: bus.ErrClosed},
+		{},
+	} {
+		o, kafka := newOutbox(t, 10, nil)
+		kafka.refuse = func(bus.Record) error { return tc.sync }
+		o.Enter(1)
+		var told []string
+		ev := subscribed("alice", "a")
+		ev.Refused = func(reason error) { told = append(told, "refused "+reason.Error()) }
+		ev.Done = func(ok bool) { told = append(told, fmt.Sprint(ok)) }
+		o.Add(ev)
+		if tc.sync == nil {
+			kafka.ack(1, tc.async)
+		}
+		want := fmt.Sprint(tc.sync == nil && tc.async == nil)
+		if tc.refused {
+			want = "refused " + errors.Join(tc.sync, tc.async).Error() + ", " + want
+		}
+		if got := strings.Join(told, ", "); got != want {
+			t.Errorf("%v, %v: told %s, want %s", tc.sync, tc.async, got, want)
+		}
+	}
+}
+
 // An edge.started that waits while its epoch ends must not say of the next
 // epoch that all its sessions are announced.
 func TestEdgeStartedOfAnOldEpochIsDropped(t *testing.T) {
