@@ -1,6 +1,9 @@
 package schema
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // PresenceJoined says that a user has become a member of a channel.
 type PresenceJoined struct {
@@ -51,12 +54,7 @@ type MessagePublished struct {
 	Encoding string `json:"encoding,omitempty"`
 }
 
-func (d *MessagePublished) check() error {
-	if d.Channel == "" {
-		return errors.New("channel is missing")
-	}
-	return nil
-}
+func (d *MessagePublished) check() error { return checkPlace(d.Channel) }
 
 // EdgeInterested asks for a channel's state and then its changes. Request
 // counts within the epoch; the state names the request that it answers.
@@ -69,10 +67,7 @@ type EdgeInterested struct {
 }
 
 func (d *EdgeInterested) check() error {
-	if d.Channel == "" {
-		return errors.New("channel is missing")
-	}
-	return checkEdge(d.Edge)
+	return errors.Join(checkPlace(d.Channel), checkEdge(d.Edge), checkMailbox(d.MailboxPartition))
 }
 
 // EdgeUninterested withdraws an interest.
@@ -83,15 +78,30 @@ type EdgeUninterested struct {
 }
 
 func (d *EdgeUninterested) check() error {
-	if d.Channel == "" {
-		return errors.New("channel is missing")
-	}
-	return checkEdge(d.Edge)
+	return errors.Join(checkPlace(d.Channel), checkEdge(d.Edge))
 }
 
 func checkMember(channel, user string) error {
+	return errors.Join(checkPlace(channel), CheckUser(user))
+}
+
+// checkPlace bounds a channel, personal ones included: it stands in keys.
+func checkPlace(channel string) error {
+	const longest = len(PersonalPrefix) + max(MaxUserLen, MaxChannelLen)
 	if channel == "" {
 		return errors.New("channel is missing")
 	}
-	return CheckUser(user)
+	if len(channel) > longest {
+		return fmt.Errorf("channel has %d bytes, at most %d are allowed", len(channel), longest)
+	}
+	return nil
+}
+
+// checkMailbox refuses what is no partition: a negative one would mean that the
+// key chooses. How many there are, the reader knows.
+func checkMailbox(partition int32) error {
+	if partition < 0 {
+		return fmt.Errorf("mailbox_partition %d is negative", partition)
+	}
+	return nil
 }

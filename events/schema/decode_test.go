@@ -81,6 +81,36 @@ func TestDecodeRefusesDataWithoutWhatTheyName(t *testing.T) {
 	}
 }
 
+func TestDecodeRefusesDataThatNoStateCanHold(t *testing.T) {
+	long := strings.Repeat("x", 300)
+	for _, c := range []struct {
+		typ        Type
+		data, want string
+	}{
+		{TypeEdgeInterested, `{"channel":"c","edge":"e","epoch":1,"mailbox_partition":-1}`, "mailbox_partition -1"},
+		{TypeSessionConnected, `{"session":"s","user":"u","edge":"e","mailbox_partition":-7}`, "mailbox_partition -7"},
+		{TypeEdgeInterested, `{"channel":"` + long + `","edge":"e"}`, "channel has 300 bytes"},
+		{TypeEdgeUninterested, `{"channel":"` + long + `","edge":"e"}`, "channel has 300 bytes"},
+		{TypePresenceJoined, `{"channel":"` + long + `","user":"u"}`, "channel has 300 bytes"},
+		{TypeMessagePublished, `{"channel":"` + long + `","body":"b"}`, "channel has 300 bytes"},
+		{TypeSessionSubscribed, `{"session":"s","user":"u","edge":"e","role":"member","channel":"` + long + `"}`, "channel has 300 bytes"},
+		{TypeEdgeStarted, `{"edge":"` + long + `"}`, "edge has 300 bytes"},
+		{TypeSessionUpdated, `{"session":"s","user":"u","edge":"` + long + `"}`, "edge has 300 bytes"},
+		{TypeLeaveDue, `{"user":"u","session":"` + long + `"}`, "session has 300 bytes"},
+		{TypeOwnerStarted, `{"owner":"` + long + `","claim":"c"}`, "at most 255"},
+	} {
+		if data, err := DecodeData(c.typ, []byte(c.data)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, %v, want %q", c.typ, data, err, c.want)
+		}
+	}
+	personal := Personal(strings.Repeat("u", MaxUserLen))
+	for _, good := range []string{`{"channel":"c","edge":"e","mailbox_partition":2147483647}`, `{"channel":"` + personal + `","edge":"e"}`} {
+		if _, err := DecodeData(TypeEdgeInterested, []byte(good)); err != nil {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+}
+
 func TestDecodeUnknownType(t *testing.T) {
 	for _, typ := range []string{"rollcall.session.subscribed.v2", "rollcall.session.paused.v1", "org.example.other"} {
 		value := strings.Replace(good, "rollcall.session.subscribed.v1", typ, 1)

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 )
@@ -16,11 +17,11 @@ type Ref struct {
 }
 
 func (r Ref) check() error {
-	if r.Session == "" {
-		return errors.New("session is missing")
+	if err := checkID("session", r.Session); err != nil {
+		return err
 	}
-	if r.Edge == "" {
-		return errors.New("edge is missing")
+	if err := checkEdge(r.Edge); err != nil {
+		return err
 	}
 	return CheckUser(r.User)
 }
@@ -73,9 +74,10 @@ type Subscription struct {
 }
 
 func (s Subscription) check() error {
+	if err := checkPlace(s.Channel); err != nil {
+		return err
+	}
 	switch {
-	case s.Channel == "":
-		return errors.New("channel is missing")
 	case s.Role != RoleMember && s.Role != RoleWatcher:
 		return errors.New("role is neither member nor watcher")
 	case s.Role == RoleMember && IsPersonal(s.Channel):
@@ -90,7 +92,7 @@ func (d *SessionConnected) check() error {
 			return err
 		}
 	}
-	return d.Ref.check()
+	return errors.Join(d.Ref.check(), checkMailbox(d.MailboxPartition))
 }
 
 // SessionSubscribed adds a subscription to a session.
@@ -204,8 +206,8 @@ type LeaveDue struct {
 }
 
 func (d *LeaveDue) check() error {
-	if d.Session == "" {
-		return errors.New("session is missing")
+	if err := checkID("session", d.Session); err != nil {
+		return err
 	}
 	return CheckUser(d.User)
 }
@@ -220,6 +222,13 @@ type OwnerStarted struct {
 	Delays      Delays `json:"delays,omitzero"`
 }
 
+func (d *OwnerStarted) check() error {
+	if len(d.Owner) > MaxEdgeLen || len(d.Claim) > MaxEdgeLen {
+		return fmt.Errorf("owner and claim have %d and %d bytes, at most %d are allowed", len(d.Owner), len(d.Claim), MaxEdgeLen)
+	}
+	return nil
+}
+
 // Delays of a leave after a session's end, in milliseconds.
 type Delays struct {
 	UncleanMS int64 `json:"unclean_ms"`
@@ -227,9 +236,18 @@ type Delays struct {
 	CleanMS   int64 `json:"clean_ms"`
 }
 
-func checkEdge(edge string) error {
-	if edge == "" {
-		return errors.New("edge is missing")
+func checkEdge(edge string) error { return checkText("edge", edge, MaxEdgeLen) }
+
+func checkID(what, id string) error { return checkText(what, id, MaxSessionLen) }
+
+// checkText bounds what stands in keys of state: a record that no changelog can
+// hold must not get that far.
+func checkText(what, text string, longest int) error {
+	if text == "" {
+		return fmt.Errorf("%s is missing", what)
+	}
+	if len(text) > longest {
+		return fmt.Errorf("%s has %d bytes, at most %d are allowed", what, len(text), longest)
 	}
 	return nil
 }

@@ -13,6 +13,9 @@ import (
 const (
 	MaxChannelLen = 128
 	MaxUserLen    = 128
+	MaxSessionLen = 128
+	// MaxEdgeLen is that of an instance's id, a host name more often than not.
+	MaxEdgeLen = 255
 )
 
 // PersonalPrefix begins the name of a personal channel: "@alice" has one
