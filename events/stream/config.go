@@ -25,7 +25,7 @@ type Config struct {
 	// Group is the consumer group that shares the partitions out.
 	Group string
 	// Input and Changelog are full topic names with the same number of
-	// Partitions.
+	// Partitions, which the topics of outputs have as well.
 	Input, Changelog string
 	Partitions       int
 	// Instance is unique to the process.

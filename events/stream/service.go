@@ -62,7 +62,7 @@ func (s *Service) Start(ctx context.Context) error { return s.Runner.Run(ctx, s.
 
 func (s *Service) setup(ctx context.Context) error {
 	s.began = time.Now()
-	for _, topic := range []string{s.cfg.Input, s.cfg.Changelog} {
+	for _, topic := range []string{s.cfg.Input, s.cfg.Changelog, s.cfg.Topics.Mailbox()} {
 		n, err := s.cfg.Client.Partitions(ctx, topic)
 		if err != nil {
 			return fmt.Errorf("start %s: %w", s.cfg.Fold.Name(), err)

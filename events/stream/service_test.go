@@ -87,6 +87,24 @@ func TestPoisonGoesToTheDeadLetter(t *testing.T) {
 	}
 }
 
+// One decodable record that names a partition of no mailbox is set aside.
+func TestAnOutputToNoPartitionGoesToTheDeadLetter(t *testing.T) {
+	w := newWorld(t, 1)
+	s := w.start(w.config("i1"))
+	events, dead := w.tail(w.topics.ChannelEvents(), 0), w.tail(w.topics.DeadLetter(), 0)
+	at := w.write("e1", 1, schema.TypeSessionConnected, &schema.SessionConnected{Ref: ref("e1", 1, "mallory"), MailboxPartition: 9999})
+	w.connect("e1", 1, "alice")
+	wantSaid(t, events.said(1), "join alice 1")
+	var letter schema.DeadLetter
+	mustJSON(t, dead.next().Value, &letter)
+	if letter.Offset != at || !strings.Contains(letter.Error, "partition 9999 of edge.mailbox, which has 1") {
+		t.Errorf("dead letter %+v", letter)
+	}
+	if err := s.Ready(); err != nil {
+		t.Errorf("not ready: %v", err)
+	}
+}
+
 func TestDueIsWrittenAfterItsDelay(t *testing.T) {
 	w := newWorld(t, 1)
 	cfg := w.config("i1")

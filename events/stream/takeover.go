@@ -85,6 +85,7 @@ func (t *task) restore(ctx context.Context, marker int64) error {
 	if err != nil {
 		return &restoreError{err}
 	}
+	machine.Partitions(t.cfg.Partitions)
 	if err := t.setAside(ctx, restorer.Unread()); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package fold
 
 import (
 	"errors"
+	"fmt"
 
 	"rollcall.dev/events/schema"
 )
@@ -29,9 +30,16 @@ type Decoded struct {
 func Decode(rec Record) Decoded {
 	d := Decoded{Record: rec}
 	d.Event, d.Data, d.Err = schema.Decode(rec.Value)
+	if n := len(d.Event.Source); n > maxSource {
+		d.Err = fmt.Errorf("source has %d bytes, at most %d are allowed", n, maxSource)
+		return d // without one: a watermark is kept under it
+	}
 	d.Source = schema.ParseSource(d.Event.Source)
 	return d
 }
+
+// maxSource bounds what stands in a key of the changelog.
+const maxSource = 1024
 
 // unknown reports a well-formed event of a type that a newer writer made.
 func (d *Decoded) unknown() bool {

@@ -51,6 +51,8 @@ type Machine struct {
 	edges   map[string]*edgeState
 	sources map[string]*sourceState
 	leases  uint64
+	// partitions is that of the topics of outputs, 0 if it isn't known.
+	partitions int
 
 	// dirty holds the encoded entities that the changelog hasn't, nil for a
 	// deleted one; touched the runtime's own keys that have changed.
@@ -88,6 +90,11 @@ func (m *Machine) Begin(incarnation string, position int64) {
 // Presume sets the delays that hold for what was written before the first owner
 // started. They are part of the first flush, so that replays agree.
 func (m *Machine) Presume(d schema.Delays) { m.task.Owner.Delays = d }
+
+// Partitions tells how many each topic of outputs has: an input whose output
+// goes to another one is poison. It belongs to a deployment for good, so replays
+// agree. Unset, it isn't looked at.
+func (m *Machine) Partitions(n int) { m.partitions = n }
 
 // Incarnation is that of the stamps, "" before [Machine.Begin].
 func (m *Machine) Incarnation() string { return m.task.Incarnation }

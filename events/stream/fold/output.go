@@ -5,7 +5,7 @@ import "rollcall.dev/events/schema"
 // AnyPartition, as the partition of an event, lets its key choose.
 const AnyPartition int32 = -1
 
-// MaxOutput bounds the encoded value of one output, in bytes; the broker
+// MaxOutput bounds one output, encoded, with its key, in bytes; the broker
 // refuses a batch above 1,048,588 for good.
 const MaxOutput = 900_000
 
@@ -50,4 +50,14 @@ type Stamped struct {
 	Value []byte
 	// Mailbox is set for an entry, with its sequence in it.
 	Mailbox *MailboxOutput
+}
+
+// size is about what the output takes in a batch; an edge's id stands in the
+// record's key and, quoted, in its value.
+func (s *Stamped) size() int {
+	n := len(s.Value) + len(s.Key) + len(s.ID)
+	if s.Mailbox != nil {
+		n += 7 * len(s.Mailbox.Edge)
+	}
+	return n
 }

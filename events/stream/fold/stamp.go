@@ -23,14 +23,27 @@ func (m *Machine) stamp(offset int64, outputs []Output) ([]Stamped, error) {
 		} else {
 			all[i], err = m.stampEvent(source, seq, o)
 		}
+		if err == nil {
+			err = m.writable(&all[i])
+		}
 		if err != nil {
 			return nil, fmt.Errorf("output %d of offset %d: %w", i, offset, err)
 		}
-		if n := len(all[i].Value); n > MaxOutput {
-			return nil, fmt.Errorf("output %d of offset %d: has %d bytes, at most %d are allowed", i, offset, n, MaxOutput)
-		}
 	}
 	return all, nil
+}
+
+// writable reports why no broker would ever take an output: those before it and
+// behind it must not wait for that.
+func (m *Machine) writable(s *Stamped) error {
+	if n := s.size(); n > MaxOutput {
+		return fmt.Errorf("has %d bytes, at most %d are allowed", n, MaxOutput)
+	}
+	byKey := s.Mailbox == nil && s.Partition == AnyPartition
+	if m.partitions > 0 && !byKey && (s.Partition < 0 || int(s.Partition) >= m.partitions) {
+		return fmt.Errorf("goes to partition %d of %s, which has %d", s.Partition, s.Topic, m.partitions)
+	}
+	return nil
 }
 
 // stampEvent encodes an event. The place in its id is the one that the
