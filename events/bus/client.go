@@ -48,7 +48,8 @@ type Client struct {
 	api       *kafka.Client
 	log       *slog.Logger
 
-	counts sync.Map // topic name → partition count (int)
+	counts  sync.Map // topic name → partition count (int)
+	contact contact
 
 	mu          sync.Mutex
 	lastRefresh time.Time

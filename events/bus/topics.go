@@ -22,8 +22,10 @@ type Topic struct {
 // EnsureTopics makes sure that the topics exist with the wanted number of
 // partitions and a leader for each, and creates missing ones if create is set.
 // It retries until ctx ends, except on a *MissingTopicError (create not set), a
-// *PartitionCountError, or a creation that the broker refuses.
+// *PartitionCountError, or a creation that the broker refuses. Meanwhile
+// Waiting says what it waits for, and after a while the log does, once.
 func (c *Client) EnsureTopics(ctx context.Context, create bool, topics ...Topic) error {
+	defer c.warnIfLong()()
 	wait := newBackoff()
 	var last error
 	for {
@@ -37,6 +39,7 @@ func (c *Client) EnsureTopics(ctx context.Context, create bool, topics ...Topic)
 		if err != nil {
 			last = err
 		}
+		c.contact.note(err)
 		if wait.sleep(ctx) != nil {
 			return fmt.Errorf("bus: ensure topics: %w (last: %w)", context.Cause(ctx), orNotReady(last))
 		}
@@ -74,6 +77,7 @@ func (c *Client) ensureOnce(ctx context.Context, create bool, topics []Topic) (r
 	if err != nil {
 		return false, err
 	}
+	c.contact.noteAnswer()
 	var missing []Topic
 	ready = true
 	for _, t := range topics {
