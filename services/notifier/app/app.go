@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"rollcall.dev/events/bus"
 	"rollcall.dev/events/schema"
 	"rollcall.dev/events/stream"
 	"rollcall.dev/internal/ops"
@@ -34,8 +35,10 @@ type App struct {
 	stack    teardown.Stack
 	// api serves Options.Listen; ops is the same server, or one of its own.
 	api, ops *ops.Server
-	// tasks is nil until Kafka and its topics are there.
-	tasks atomic.Pointer[stream.Service]
+	// client is nil until it is opened, tasks until Kafka and its topics are
+	// there.
+	client atomic.Pointer[bus.Client]
+	tasks  atomic.Pointer[stream.Service]
 }
 
 // New makes an instance. It does no I/O; options that can't work are an error,

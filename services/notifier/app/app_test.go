@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -142,9 +143,13 @@ func TestReadyzSaysWhatIsWaitedFor(t *testing.T) {
 		}
 		return ""
 	})
-	if status, body := get(t, "http://"+a.OpsAddr()+"/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(body, "Kafka at "+broker) {
-		t.Errorf("/readyz says %d %s", status, body)
-	}
+	eventually(t, func() string {
+		status, body := get(t, "http://"+a.OpsAddr()+"/readyz")
+		if status != http.StatusServiceUnavailable || !strings.Contains(body, "Kafka at "+broker+": connection refused; is --kafka-brokers right?") {
+			return fmt.Sprintf("/readyz says %d %s", status, body)
+		}
+		return ""
+	})
 	if status, body := get(t, "http://"+a.OpsAddr()+"/healthz"); status != http.StatusOK {
 		t.Errorf("/healthz says %d %s", status, body)
 	}

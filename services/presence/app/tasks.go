@@ -2,8 +2,8 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"strings"
 
 	"rollcall.dev/events/bus"
 	"rollcall.dev/events/schema"
@@ -17,6 +17,7 @@ func (a *App) startTasks(ctx context.Context) error {
 		return err
 	}
 	a.stack.AddClose("kafka", client.Close)
+	a.client.Store(client)
 	if err := client.EnsureTopics(ctx, a.o.Kafka.CreateTopics, a.topicList()...); err != nil {
 		return err
 	}
@@ -51,9 +52,11 @@ func (a *App) topicList() []bus.Topic {
 // waiting says what readiness waits for.
 func (a *App) waiting() error {
 	tasks := a.tasks.Load()
-	if tasks == nil {
-		return fmt.Errorf("no answer yet from Kafka at %s about all topics and their leaders",
-			strings.Join(a.o.Kafka.Brokers, ", "))
+	if tasks != nil {
+		return tasks.Ready()
 	}
-	return tasks.Ready()
+	if client := a.client.Load(); client != nil {
+		return client.Waiting()
+	}
+	return errors.New("no connection to Kafka yet")
 }
