@@ -4,7 +4,6 @@ package app
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -42,12 +41,11 @@ type App struct {
 	hub      *hub.Hub
 	ws       *ws.Server
 
-	public   *http.Server
-	listener net.Listener
-	served   chan error
-	addr     atomic.Pointer[string]
-	letters  prometheus.Counter
-	refused  prometheus.Counter
+	public  *http.Server
+	served  chan error
+	addr    atomic.Pointer[string]
+	letters prometheus.Counter
+	refused prometheus.Counter
 }
 
 // New makes an edge. It does no I/O; options that can't work are an error, a
@@ -60,12 +58,14 @@ func New(o Options) (*App, error) {
 	a := &App{o: o, topics: schema.Topics{Prefix: o.Kafka.TopicPrefix}, registry: ops.NewRegistry(), served: make(chan error, 1)}
 	a.readiness.wait("kafka", "not started")
 	a.readiness.wait("epoch", "not claimed")
+	a.measurePublic()
+	a.makePublic()
 	a.ops = ops.NewServer(o.OpsListen, ops.Handler(a.readiness.checks(a), a.registry), o.Logger)
 	return a, nil
 }
 
 // Start returns when the edge accepts sessions. It waits for Kafka as long as
-// ctx lasts, and answers /readyz meanwhile.
+// ctx lasts; meanwhile /readyz and Root are answered, and /ws with 503.
 func (a *App) Start(ctx context.Context) error { return a.Run(ctx, a.begin, a.run) }
 
 // Addr is the public address with the port that was taken, "" before Start has

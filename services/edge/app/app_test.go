@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -356,6 +357,40 @@ func TestStopEndsEverythingInOrder(t *testing.T) {
 	}
 	beats := r.heartbeats()
 	if last := beats[len(beats)-1]; !last.Stopped || last.Sessions != 0 || last.OldestMS != 0 {
+		t.Fatalf("last heartbeat %+v", last)
+	}
+}
+
+// Clients that answer nothing cost their share of the time, not the others'
+// theirs: what ends is flushed, and the last heartbeat says so.
+func TestStopWithMuteClients(t *testing.T) {
+	r := newRig(t, nil)
+	const mute = 30
+	for i := range mute {
+		c := r.raw() // never read again after its CONNECTED
+		c.send(strings.Replace(connectAlice, "alice", fmt.Sprint("mute", i), 1))
+		c.frame()
+	}
+	half, err := net.Dial("tcp", r.app.Addr()) // in the middle of a request
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer half.Close()
+	fmt.Fprint(half, "GET / HTTP/1.1\r\n")
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second) // what standalone gives
+	defer cancel()
+	begun := time.Now()
+	if err := r.app.Stop(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if d := time.Since(begun); d > 1800*time.Millisecond {
+		t.Errorf("took %v", d)
+	}
+	await(r, mute, func(d *schema.SessionDisconnected) bool {
+		return d.Reason == schema.ReasonServerShutdown && d.CloseCode == 1012 && !d.Clean
+	})
+	beats := r.heartbeats()
+	if last := beats[len(beats)-1]; !last.Stopped || last.Sessions != 0 {
 		t.Fatalf("last heartbeat %+v", last)
 	}
 }

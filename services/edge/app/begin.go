@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 
 	"rollcall.dev/events/bus"
 	"rollcall.dev/events/schema"
@@ -27,12 +26,12 @@ func (a *App) begin(ctx context.Context) error {
 }
 
 func (a *App) start(ctx context.Context) error {
-	a.readiness.wait("kafka", "waits for its topics")
+	a.readiness.wait("kafka", "no connection yet")
 	a.stack.Add("operations", a.ops.Stop)
 	if err := a.ops.Start(ctx); err != nil {
 		return err
 	}
-	if err := a.listen(ctx); err != nil {
+	if err := a.serve(ctx); err != nil {
 		return err
 	}
 	if err := a.openKafka(ctx); err != nil {
@@ -46,31 +45,7 @@ func (a *App) start(ctx context.Context) error {
 		return err
 	}
 	a.release()
-	go func() {
-		defer close(a.served)
-		a.served <- a.public.Serve(a.listener)
-	}()
 	return a.startParts(ctx)
-}
-
-func (a *App) listen(ctx context.Context) error {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", a.o.Listen)
-	if err != nil {
-		return fmt.Errorf("listen on %s: %w", a.o.Listen, err)
-	}
-	a.stack.AddClose("listener", func() error { return ignoreClosed(listener.Close()) })
-	a.listener = listener
-	addr := listener.Addr().String()
-	a.addr.Store(&addr)
-	return nil
-}
-
-func ignoreClosed(err error) error {
-	if errors.Is(err, net.ErrClosed) {
-		return nil
-	}
-	return err
 }
 
 // openKafka opens the clients and sees that the topics are there.
@@ -86,6 +61,7 @@ func (a *App) openKafka(ctx context.Context) error {
 		a.stack.AddClose("kafka client "+c.id, client.Close)
 		*c.client = client
 	}
+	a.readiness.waitUntil("kafka", a.client.Waiting)
 	var topics []bus.Topic
 	for _, spec := range a.topics.All(a.o.Kafka.Partitions) {
 		topics = append(topics, bus.Topic{Name: spec.Name, Partitions: spec.Partitions, Replication: a.o.Kafka.Replication, Configs: spec.Configs()})
@@ -118,16 +94,7 @@ func (a *App) release() {
 	a.stack.Add("outbox", a.outbox.Stop)
 	a.stack.Add("mailbox", a.mailbox.Stop)
 	a.stack.Add("hub", a.hub.Stop)
-	a.stack.Add("public server", func(ctx context.Context) error {
-		err := a.public.Shutdown(ctx)
-		if err != nil {
-			err = errors.Join(err, a.public.Close()) // cuts off what still runs
-		}
-		for range a.served { // until Serve has returned
-		}
-		return err
-	})
-	a.stack.Add("websockets", a.ws.Stop)
+	a.stack.Add("connections", a.endConnections)
 	a.stack.Add("sessions", func(context.Context) error {
 		a.readiness.wait("draining", "the edge is going down")
 		a.hub.Drain()

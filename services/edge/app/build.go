@@ -1,9 +1,6 @@
 package app
 
 import (
-	"net/http"
-	"time"
-
 	"rollcall.dev/events/bus"
 	"rollcall.dev/services/edge/auth"
 	"rollcall.dev/services/edge/epoch"
@@ -12,7 +9,6 @@ import (
 	"rollcall.dev/services/edge/outbox"
 	"rollcall.dev/services/edge/roster"
 	"rollcall.dev/services/edge/session"
-	"rollcall.dev/services/edge/ws"
 
 	"github.com/oklog/ulid/v2"
 )
@@ -36,31 +32,13 @@ func (a *App) build(mailboxFrom int64) error {
 		From: mailboxFrom, Deliver: a.hub.Deliver, DeadLetter: a.deadLetter, Missed: a.lost, Logger: a.o.Logger})
 	a.keeper = epoch.New(epoch.Config{Client: a.beats, Topic: a.topics.Heartbeat(), Edge: a.o.Instance, MailboxPartition: a.mailboxPartition(),
 		Interval: a.o.HeartbeatInterval, Run: ulid.Make().String(), Status: a.status, Entered: a.entered, Logger: a.o.Logger})
-	a.ws = ws.New(ws.Options{AllowedOrigins: a.o.AllowedOrigins, PingInterval: a.o.HeartBeat, ConnectTimeout: a.o.ConnectTimeout,
-		CloseTimeout: closeTimeout, Logger: a.o.Logger, Admit: a.admit, Accept: a.accept})
-	a.public = a.httpServer()
 	a.measure()
 	return nil
 }
-
-// closeTimeout is how long a peer may take to read its end.
-const closeTimeout = 2 * time.Second
 
 func (a *App) sessionConfig() *session.Config {
 	c := session.DefaultConfig()
 	c.HeartBeat = a.o.HeartBeat
 	c.LoginIsUser = a.o.Auth == auth.None
 	return &c
-}
-
-func (a *App) httpServer() *http.Server {
-	mux := http.NewServeMux()
-	mux.Handle(ws.DefaultPath, a.ws)
-	if a.o.Root != nil {
-		mux.Handle("/", a.o.Root)
-	}
-	return &http.Server{
-		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second,
-		IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10, ErrorLog: quiet(a.o.Logger),
-	}
 }

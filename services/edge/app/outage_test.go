@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -111,7 +113,9 @@ func TestTwoEdgesOfOneName(t *testing.T) {
 	await(r, 1, bySession(connected["session"]))
 }
 
-func TestReadyzSaysWhatItWaitsFor(t *testing.T) {
+// Without Kafka, both addresses answer from the moment they are bound: /readyz
+// names the broker and what is wrong, /ws says when to come back.
+func TestWhileKafkaIsNotThere(t *testing.T) {
 	r := &rig{t: t, brokers: []string{"127.0.0.1:1"}}
 	a, err := New(r.options("edge-0"))
 	if err != nil {
@@ -120,18 +124,34 @@ func TestReadyzSaysWhatItWaitsFor(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	started := make(chan error, 1)
 	go func() { started <- a.Start(ctx) }()
+	const words = "no answer yet from Kafka at 127.0.0.1:1: connection refused; is --kafka-brokers right?"
 	retry.Eventually(t, limit, func() error {
-		if a.OpsAddr() == "" {
+		if a.OpsAddr() == "" || a.Addr() == "" {
 			return errors.New("no address yet")
 		}
-		if ready := get(t, "http://"+a.OpsAddr()+"/readyz"); !strings.Contains(ready, "waits for its topics") {
+		if ready := get(t, "http://"+a.OpsAddr()+"/readyz"); !strings.Contains(ready, words) {
 			return errors.New(ready)
 		}
 		return nil
 	})
+	if _, res, err := websocket.Dial(ctx, "ws://"+a.Addr()+"/ws", nil); err == nil || res == nil ||
+		res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
+		t.Errorf("upgrade: %v, %v", res, err)
+	}
+	if res, err := http.Get("http://" + a.Addr() + "/ws"); err != nil || res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
+		t.Errorf("GET /ws: %v, %v", res, err)
+	} else if body, _ := io.ReadAll(res.Body); !strings.Contains(string(body), words) {
+		t.Errorf("GET /ws: %s", body)
+	}
+	if demo := get(t, "http://"+a.Addr()+"/"); demo != "demo" {
+		t.Errorf("root: %q", demo)
+	}
 	cancel()
 	if err := <-started; err == nil {
 		t.Fatal("started without Kafka")
+	}
+	if _, err := net.Dial("tcp", a.Addr()); err == nil {
+		t.Fatal("the public address is still served")
 	}
 }
 

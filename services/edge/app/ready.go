@@ -14,26 +14,36 @@ import (
 // readiness is what an edge waits for, by name, in words.
 type readiness struct {
 	mu      sync.Mutex
-	reasons map[string]string
+	reasons map[string]func() error // nil: is there
 }
 
 // wait notes what is waited for; "" that it is there.
 func (r *readiness) wait(name, reason string) {
+	if reason == "" {
+		r.waitUntil(name, nil)
+		return
+	}
+	r.waitUntil(name, func() error { return errors.New(reason) })
+}
+
+// waitUntil notes who knows what is waited for.
+func (r *readiness) waitUntil(name string, reason func() error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.reasons == nil {
-		r.reasons = map[string]string{}
+		r.reasons = map[string]func() error{}
 	}
 	r.reasons[name] = reason
 }
 
 func (r *readiness) reason(name string) error {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if reason := r.reasons[name]; reason != "" {
-		return errors.New(reason)
+	reason := r.reasons[name]
+	r.mu.Unlock()
+	if reason == nil {
+		return nil
 	}
-	return nil
+	return reason()
 }
 
 func (r *readiness) draining() bool { return r.reason("draining") != nil }
@@ -89,6 +99,11 @@ func (a *App) measure() {
 	counter("mailbox_repeats_total", "Entries dropped as repeats.", func() float64 { return float64(a.mailbox.Stats().Repeated) })
 	counter("mailbox_foreign_total", "Entries dropped as addressed to other epochs.", func() float64 { return float64(a.mailbox.Stats().Foreign) })
 	a.letters = prometheus.NewCounter(prometheus.CounterOpts{Name: "rollcall_edge_dead_letters_total", Help: "Records that could not be decoded."})
+	a.registry.MustRegister(a.letters)
+}
+
+// measurePublic counts those who come before the edge is ready, too.
+func (a *App) measurePublic() {
 	a.refused = prometheus.NewCounter(prometheus.CounterOpts{Name: "rollcall_edge_refused_total", Help: "Connections refused with 503."})
-	a.registry.MustRegister(a.letters, a.refused)
+	a.registry.MustRegister(a.refused)
 }

@@ -17,8 +17,14 @@ const (
 )
 
 // check finds what is wrong with a request to upgrade; nil if nothing is.
-// After it gws has nothing left to refuse.
+// After it gws has nothing left to refuse. Who comes at a wrong moment is told
+// that first: what else is wrong may look different at the right one.
 func (s *Server) check(r *http.Request) *Refusal {
+	if s.options.Admit != nil {
+		if refusal := s.options.Admit(r); refusal != nil {
+			return refusal
+		}
+	}
 	switch {
 	case r.Method != http.MethodGet,
 		!hasToken(r.Header, "Connection", "upgrade"), !hasToken(r.Header, "Upgrade", "websocket"):
@@ -33,9 +39,6 @@ func (s *Server) check(r *http.Request) *Refusal {
 	if offers := offered(r.Header); len(offers) > 0 && !slices.ContainsFunc(offers, supported) {
 		return &Refusal{Status: http.StatusBadRequest, Text: "none of the subprotocols offered is supported: use " +
 			strings.Join(subprotocols, ", ") + ", or none"}
-	}
-	if s.options.Admit != nil {
-		return s.options.Admit(r)
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ type Options struct {
 
 	Logger *slog.Logger
 
-	// Admit may refuse a client before the upgrade (full, draining). Nil, or a
+	// Admit may refuse a client before all else (full, draining). Nil, or a
 	// nil result: admitted.
 	Admit func(r *http.Request) *Refusal
 	// Accept makes the handler of a new connection. It must not keep r; c can
