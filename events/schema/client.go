@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -78,7 +77,7 @@ type PresenceState struct {
 func (s PresenceState) MarshalJSON() ([]byte, error) {
 	type plain PresenceState
 	s.Members = orEmpty(s.Members)
-	return json.Marshal(plain(s))
+	return Marshal(plain(s))
 }
 
 // PresenceDiff is what has changed since the version before. A user in both
@@ -97,7 +96,7 @@ type PresenceDiff struct {
 func (d PresenceDiff) MarshalJSON() ([]byte, error) {
 	type plain PresenceDiff
 	d.Joined, d.Updated, d.Left = orEmpty(d.Joined), orEmpty(d.Updated), orEmpty(d.Left)
-	return json.Marshal(plain(d))
+	return Marshal(plain(d))
 }
 
 func orEmpty[T any](list []T) []T {

@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"encoding/json"
 	"fmt"
 	"unicode/utf8"
 )
@@ -24,10 +23,10 @@ const (
 const envelopeLen = 192
 
 // Encode makes the record value of an event that goes to the given topic (its
-// name without prefix) and partition: the bytes that encoding/json would make
-// of the Event, without its second pass over the data.
+// name without prefix) and partition: the bytes that [Marshal] would make of
+// the Event, without its second pass over the data.
 func Encode(t Type, subject string, at Time, stamp Stamp, topic string, partition int32, data any) (id string, value []byte, err error) {
-	raw, err := json.Marshal(data)
+	raw, err := Marshal(data)
 	if err != nil {
 		return "", nil, fmt.Errorf("encode data of %s: %w", t, err)
 	}
@@ -54,12 +53,12 @@ func Encode(t Type, subject string, at Time, stamp Stamp, topic string, partitio
 	return id, append(b, '}'), nil
 }
 
-// appendText appends a JSON string and its closing quote, as encoding/json
+// appendText appends a JSON string and its closing quote, as [Marshal]
 // writes it; the opening quote is part of the key.
 func appendText(b []byte, s string) []byte {
 	for i := 0; i < len(s); i++ {
-		if c := s[i]; c < 0x20 || c >= utf8.RuneSelf || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
-			quoted, _ := json.Marshal(s) // a string always has a JSON form
+		if c := s[i]; c < 0x20 || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			quoted, _ := Marshal(s) // a string always has a JSON form
 			return append(b, quoted[1:]...)
 		}
 	}

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -10,15 +11,24 @@ import (
 
 var testTime = time.Date(2026, 11, 20, 10, 0, 0, 123_456_789, time.UTC)
 
+// marshalStandard is what encoding/json says without HTML in mind.
+func marshalStandard(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
+
 // encodeStandard is Encode by encoding/json alone.
 func encodeStandard(t Type, subject string, at Time, stamp Stamp, topic string, partition int32, data any) (string, []byte, error) {
-	raw, err := json.Marshal(data)
+	raw, err := marshalStandard(data)
 	if err != nil {
 		return "", nil, err
 	}
 	ev := Event{SpecVersion: "1.0", ID: EventID(stamp.Source, topic, partition, stamp.Sequence), Source: stamp.Source,
 		Type: t, Subject: subject, Time: at, Sequence: stamp.Sequence, Data: raw}
-	value, err := json.Marshal(&ev)
+	value, err := marshalStandard(&ev)
 	return ev.ID, value, err
 }
 
@@ -68,17 +78,39 @@ func TestEncodeRefusesWhatHasNoJSON(t *testing.T) {
 func TestMetaIsNeverNull(t *testing.T) {
 	for want, meta := range map[string]Meta{
 		`{}`:                          nil,
-		`{"a":"1","b":"\u003c\""}`:    {"b": `<"`, "a": "1"},
+		`{"a":"1","b":"<>&\""}`:       {"b": `<>&"`, "a": "1"},
 		`{"\u0001ä":"\ufffd","z":""}`: {"z": "", "\x01ä": "\xff"},
 	} {
-		got, err := json.Marshal(Member{User: "u", Meta: meta})
+		got, err := Marshal(Member{User: "u", Meta: meta})
 		if err != nil || string(got) != fmt.Sprintf(`{"user":"u","meta":%s}`, want) {
 			t.Errorf("%s %v, want meta %s", got, err, want)
 		}
-		standard, _ := json.Marshal(map[string]string(meta))
+		standard, _ := marshalStandard(map[string]string(meta))
 		if meta != nil && string(standard) != want {
 			t.Errorf("encoding/json writes %s", standard)
 		}
+	}
+}
+
+// A body is as long on the wire as people wrote it: no page is made of it as it
+// is. Types with a MarshalJSON of their own are no exception.
+func TestNothingIsEscapedForHTML(t *testing.T) {
+	const text = "<b>&\u2028"
+	const quoted = `"<b>&\u2028"`
+	for want, value := range map[string]any{
+		quoted:                            text,
+		`{` + quoted + `:` + quoted + `}`: Meta{text: text},
+		`{"type":"","channel":"c","version":"1:2","count":0,"truncated":false,"members":[{"user":` + quoted + `,"meta":{}}]}`: PresenceState{
+			Channel: "c", Version: Version{1, 2}, Members: []Member{{User: text}}},
+		`{"type":"","channel":"c","version":"1:2","count":0,"joined":[],"updated":[],"left":[{"user":` + quoted + `,"reason":""}]}`: PresenceDiff{
+			Channel: "c", Version: Version{1, 2}, Left: []Departure{{User: text}}},
+	} {
+		if got, err := Marshal(value); err != nil || string(got) != want {
+			t.Errorf("\n got %s %v\nwant %s", got, err, want)
+		}
+	}
+	if _, err := Marshal(func() {}); err == nil {
+		t.Error("a function has JSON")
 	}
 }
 

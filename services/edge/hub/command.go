@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"encoding/json"
 	"time"
 
 	"rollcall.dev/events/schema"
@@ -27,7 +26,7 @@ func (h *Hub) command(cmd *mailbox.Command) {
 
 // message delivers a message to the user to the session's queue subscriptions.
 func (h *Hub) message(c *client, cmd *mailbox.Command) {
-	body, err := json.Marshal(schema.Message{Type: schema.ClientMessage, Channel: schema.Personal(cmd.User), ID: cmd.ID,
+	body, err := schema.Marshal(schema.Message{Type: schema.ClientMessage, Channel: schema.Personal(cmd.User), ID: cmd.ID,
 		At: schema.At(time.Now()), ContentType: cmd.ContentType, Body: cmd.Body})
 	if err != nil || len(body) > maxMessage {
 		h.metrics.dropped.Inc()

@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"rollcall.dev/events/schema"
@@ -133,7 +132,7 @@ func (c *client) sendReceipt(id string) {
 // publish sends a message to a channel. One that finds the outbox full is
 // dropped: its receipt doesn't come, nor that of DISCONNECT.
 func (c *client) publish(list []session.Action, a session.Publish) []session.Action {
-	if n := jsonLen(a.Body); n > maxMessage-4096 {
+	if n := jsonLen(string(a.Body)) + jsonLen(a.ContentType); n > maxMessage-4096 {
 		return c.state.Fail(list, schema.ReasonTooLarge,
 			fmt.Sprintf("the message has %d bytes as JSON, at most %d are allowed", n, maxMessage-4096), a.Receipt)
 	}
@@ -154,12 +153,13 @@ func (c *client) publish(list []session.Action, a session.Publish) []session.Act
 	return list
 }
 
-// jsonLen is how long a body is as a JSON string; escapes take up to six bytes.
-func jsonLen(body []byte) int {
-	if 6*len(body) <= maxMessage-4096 {
-		return 6 * len(body)
+// jsonLen is how long a text is as a JSON string, at least as far as it matters:
+// of a short one, how long it is if each byte is escaped.
+func jsonLen(text string) int {
+	if 6*len(text) <= maxMessage/4 {
+		return 6 * len(text)
 	}
-	b, err := json.Marshal(string(body))
+	b, err := schema.Marshal(text)
 	if err != nil {
 		return maxMessage
 	}

@@ -1,7 +1,6 @@
 package roster
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 
@@ -14,10 +13,10 @@ import (
 
 func quote(s string) string { return string(encode(s)) }
 
-// encode is json.Marshal for values that can't fail: structs of the schema,
+// encode is schema.Marshal for values that can't fail: structs of the schema,
 // strings, maps of strings.
 func encode(v any) []byte {
-	b, err := json.Marshal(v)
+	b, err := schema.Marshal(v)
 	if err != nil {
 		panic(fmt.Sprintf("roster: encode %T: %v", v, err))
 	}
