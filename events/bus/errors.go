@@ -40,9 +40,18 @@ func (e *PartitionCountError) Error() string {
 }
 
 // MissingTopicError: a topic (or the partition asked for) doesn't exist.
-type MissingTopicError struct{ Topic string }
+type MissingTopicError struct {
+	Topic string
+	// Partition is the one asked for of a topic that exists and has Partitions,
+	// which is 0 if it doesn't exist.
+	Partition  int32
+	Partitions int
+}
 
 func (e *MissingTopicError) Error() string {
+	if e.Partitions > 0 {
+		return fmt.Sprintf("bus: topic %s has no partition %d, it has %d", e.Topic, e.Partition, e.Partitions)
+	}
 	return fmt.Sprintf("bus: topic %s does not exist: create it, or let the service create its topics", e.Topic)
 }
 

@@ -156,7 +156,7 @@ func (w *FencedWriter) attempts(ctx context.Context, data []byte) (int64, error)
 			return -1, fmt.Errorf("%w: %w", ErrFenced, err)
 		case verdictNewID:
 			return -1, fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
-		case verdictFail:
+		case verdictFail, verdictRefuse:
 			return -1, fmt.Errorf("bus: append to %s/%d: %w", w.topic, w.partition, err)
 		case verdictRetryFew:
 			if corrupt++; corrupt > corruptRetries {

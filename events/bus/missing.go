@@ -19,7 +19,7 @@ type missingWatch struct{ since time.Time }
 // final returns what to report of a failed read, if waiting can't mend it, and
 // nil if it can.
 func (w *missingWatch) final(ctx context.Context, c *Client, topic string, partition int32, err error) error {
-	if code, ok := errors.AsType[kafka.Error](err); ok && judge(code) == verdictFail {
+	if code, ok := errors.AsType[kafka.Error](err); ok && judge(code).final() {
 		return err
 	}
 	return w.missing(ctx, c, topic, partition, err)
@@ -31,7 +31,11 @@ func (w *missingWatch) final(ctx context.Context, c *Client, topic string, parti
 func (w *missingWatch) missing(ctx context.Context, c *Client, topic string, partition int32, err error) error {
 	unknown := errors.Is(err, kafka.UnknownTopicOrPartition) ||
 		errors.Is(err, protocol.ErrNoTopic) || errors.Is(err, protocol.ErrNoPartition)
-	if !unknown || !c.saysMissing(ctx, topic, partition) {
+	gone, partitions := false, 0
+	if unknown {
+		gone, partitions = c.saysMissing(ctx, topic, partition)
+	}
+	if !gone {
 		w.since = time.Time{}
 		return nil
 	}
@@ -41,19 +45,19 @@ func (w *missingWatch) missing(ctx context.Context, c *Client, topic string, par
 	if time.Since(w.since) < missingTopicPatience {
 		return nil
 	}
-	return &MissingTopicError{Topic: topic}
+	return &MissingTopicError{Topic: topic, Partition: partition, Partitions: partitions}
 }
 
-// saysMissing asks a broker.
-func (c *Client) saysMissing(ctx context.Context, topic string, partition int32) bool {
+// saysMissing asks a broker. partitions is how many a topic has that exists.
+func (c *Client) saysMissing(ctx context.Context, topic string, partition int32) (gone bool, partitions int) {
 	states, err := c.metadata(ctx, []string{topic})
 	if err != nil {
-		return false
+		return false, 0
 	}
 	s, ok := states[topic]
-	gone := !ok || errors.Is(s.err, kafka.UnknownTopicOrPartition) || s.err == nil && int(partition) >= s.partitions
+	gone = !ok || errors.Is(s.err, kafka.UnknownTopicOrPartition) || s.err == nil && int(partition) >= s.partitions
 	if gone {
 		c.counts.Delete(topic) // it may come back with another number of partitions
 	}
-	return gone
+	return gone, s.partitions
 }

@@ -9,7 +9,8 @@ import (
 
 // PublishWait publishes records and waits until all are acknowledged. On an
 // error some may be in the log: the results then say which are known to be.
-// When ctx ends, those under way have an unknown outcome (ErrUnknownOutcome).
+// A record that is refused for itself (RecordRefused) keeps no other back. When
+// ctx ends, those under way have an unknown outcome (ErrUnknownOutcome).
 func (p *Producer) PublishWait(ctx context.Context, recs ...Record) ([]Result, error) {
 	if len(recs) == 1 {
 		return p.publishOne(ctx, recs[0])
@@ -18,6 +19,10 @@ func (p *Producer) PublishWait(ctx context.Context, recs ...Record) ([]Result, e
 	w.left.Store(int32(len(recs)) + 1)
 	for i := range recs {
 		if err := p.Publish(ctx, recs[i], w.done(i)); err != nil {
+			if RecordRefused(err) {
+				w.done(i)(Result{Partition: recs[i].Partition, Offset: -1, Err: err})
+				continue
+			}
 			for j := i; j < len(recs); j++ {
 				w.done(j)(Result{Partition: recs[j].Partition, Offset: -1, Err: err})
 			}

@@ -27,7 +27,10 @@ func (q *partitionQueue) deliver(b *batch) {
 	case err == nil:
 		q.advance(b.enc.count)
 		q.finish(b, base, nil)
-	case errors.Is(err, errSplit):
+	case errors.Is(err, errTooLarge):
+		q.shrink(max(b.enc.size()/2, 1024))
+		q.split(b)
+	case errors.Is(err, errOneRefused):
 		q.split(b)
 	default:
 		if errors.Is(err, ErrClosed) {
@@ -83,8 +86,11 @@ func (q *partitionQueue) finish(b *batch, base int64, err error) {
 	q.p.budget.release(n, held)
 }
 
-// errSplit: the batch was refused for its size and holds several records.
-var errSplit = errors.New("batch to be split")
+// A batch of several records is to be split:
+var (
+	errTooLarge   = errors.New("batch refused for its size")
+	errOneRefused = errors.New("batch refused for a record in it")
+)
 
 // attempts sends one batch until it has an outcome.
 func (q *partitionQueue) attempts(b *batch) (base int64, err error) {
@@ -106,9 +112,11 @@ func (q *partitionQueue) attempts(b *batch) (base int64, err error) {
 			return base, nil
 		case verdictSplit:
 			if b.enc.count > 1 {
-				return -1, errSplit
+				return -1, errTooLarge
 			}
 			return -1, fmt.Errorf("%w: %w", ErrRecordTooLarge, err)
+		case verdictRefuse:
+			return -1, orHalves(b, err)
 		case verdictFail:
 			return -1, err
 		case verdictFenced, verdictNewID:
@@ -118,7 +126,7 @@ func (q *partitionQueue) attempts(b *batch) (base int64, err error) {
 			sealed = noProducerID
 		case verdictRetryFew:
 			if corrupt++; corrupt > corruptRetries {
-				return -1, err
+				return -1, orHalves(b, err)
 			}
 		}
 		if missing := gone.missing(q.p.abort, q.p.c, q.tp.topic, q.tp.partition, err); missing != nil {
@@ -130,6 +138,16 @@ func (q *partitionQueue) attempts(b *batch) (base int64, err error) {
 			return -1, fmt.Errorf("%w: %w (last: %w)", ErrClosed, ErrUnknownOutcome, err)
 		}
 	}
+}
+
+// orHalves is the end of a batch that was refused for one of its records. With
+// an attempt that got no answer the whole may yet be in the log, so no half of
+// it may follow.
+func orHalves(b *batch, refused error) error {
+	if b.enc.count > 1 && !b.lent {
+		return errOneRefused
+	}
+	return refused
 }
 
 // seal gives the batch its identity and sequence, unless it has it already.
@@ -192,8 +210,6 @@ func (q *partitionQueue) recovered() {
 
 // split replaces a batch in flight by its two halves, at the queue's front.
 func (q *partitionQueue) split(b *batch) {
-	size := b.enc.size()
-	q.shrink(max(size/2, 1024))
 	dec := decoder{topic: q.tp.topic, partition: q.tp.partition}
 	recs, _, err := dec.recordSet(b.enc.buf[b.enc.start:], 0)
 	if err != nil || len(recs) != len(b.done) {

@@ -173,7 +173,7 @@ func (c *Client) Partitions(ctx context.Context, topic string) (int, error) {
 		if errors.Is(err, kafka.UnknownTopicOrPartition) {
 			return 0, &MissingTopicError{Topic: topic}
 		}
-		if err != nil && judge(err) == verdictFail {
+		if err != nil && judge(err).final() {
 			return 0, &refusedTopicError{topic, err}
 		}
 		if wait.sleep(ctx) != nil {

@@ -37,10 +37,18 @@ const (
 	// that is ErrFenced and final; a plain producer id has one holder, so
 	// there it is handled as verdictNewID.
 	verdictFenced
-	// verdictFail: refused for good. The batch's records fail with the error,
+	// verdictRefuse: a record in the batch is refused for good, and the others
+	// with it. Two halves; a single record fails with the error. See
+	// RecordRefused.
+	verdictRefuse
+	// verdictFail: refused for good, whatever the records: the topic or the
+	// producer isn't as it should be. The batch's records fail with the error,
 	// those behind it go on.
 	verdictFail
 )
+
+// final: no later attempt of the same can go through.
+func (v verdict) final() bool { return v == verdictFail || v == verdictRefuse }
 
 func judge(err error) verdict {
 	if err == nil {
@@ -76,9 +84,34 @@ func judge(err error) verdict {
 
 	case kafka.InvalidProducerEpoch, kafka.ProducerFenced:
 		return verdictFenced
+
+	case kafka.TopicAuthorizationFailed, kafka.GroupAuthorizationFailed, kafka.ClusterAuthorizationFailed,
+		kafka.TransactionalIDAuthorizationFailed, kafka.SASLAuthenticationFailed, kafka.IllegalSASLState,
+		kafka.UnsupportedSASLMechanism, kafka.SecurityDisabled, kafka.InvalidTopic, kafka.InvalidRequiredAcks,
+		kafka.UnsupportedVersion, kafka.UnsupportedForMessageFormat, kafka.UnsupportedCompressionType,
+		kafka.InvalidTransactionState, kafka.InvalidTransactionTimeout, kafka.InvalidRequest:
+		return verdictFail
 	}
-	// Authorization, InvalidTopic, InvalidRecord, InvalidTimestamp,
-	// UnsupportedVersion, PolicyViolation, InvalidTxnState and what later
-	// versions of Kafka may add: trying again changes nothing.
-	return verdictFail
+	// InvalidRecord, InvalidTimestamp, PolicyViolation and what later versions
+	// of Kafka may add: trying again changes nothing.
+	return verdictRefuse
+}
+
+// RecordRefused reports an error of publishing that is final and the record's
+// own: it is too large, or a broker won't take it. Others of its topic go
+// through. An outage, a closed or fenced producer and a topic that is missing or
+// forbidden are not: the same record may go through once that is mended.
+func RecordRefused(err error) bool {
+	if errors.Is(err, ErrRecordTooLarge) {
+		return true
+	}
+	if errors.Is(err, ErrClosed) || errors.Is(err, ErrUnknownOutcome) {
+		return false
+	}
+	code, ok := errors.AsType[kafka.Error](err)
+	if !ok {
+		return false
+	}
+	v := judge(code)
+	return v == verdictRefuse || v == verdictRetryFew
 }

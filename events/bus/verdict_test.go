@@ -26,7 +26,8 @@ func TestJudge(t *testing.T) {
 		verdictSplit:        {kafka.MessageSizeTooLarge, kafka.RecordListTooLarge},
 		verdictNewID:        {kafka.OutOfOrderSequenceNumber, kafka.UnknownProducerId, kafka.InvalidProducerIDMapping},
 		verdictFenced:       {kafka.InvalidProducerEpoch, kafka.ProducerFenced},
-		verdictFail:         {kafka.TopicAuthorizationFailed, kafka.InvalidTopic, kafka.InvalidRecord, kafka.InvalidTimestamp, kafka.Error(9999)},
+		verdictFail:         {kafka.TopicAuthorizationFailed, kafka.ClusterAuthorizationFailed, kafka.InvalidTopic, kafka.UnsupportedVersion, kafka.InvalidTransactionState},
+		verdictRefuse:       {kafka.InvalidRecord, kafka.InvalidTimestamp, kafka.PolicyViolation, kafka.Error(9999)},
 	} {
 		for _, err := range errs {
 			if got := judge(err); got != want {
