@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -26,7 +27,8 @@ func TestMain(m *testing.M) {
 type child struct {
 	*exec.Cmd
 	stderr bytes.Buffer
-	banner string
+	banner string // the last line
+	edge   string // the public address that the banner names
 	exited chan error
 }
 
@@ -63,6 +65,9 @@ func launch(t *testing.T, dir, kafka string) *child {
 	lines := bufio.NewScanner(out)
 	for !strings.HasPrefix(c.banner, "Ctrl-C") && lines.Scan() {
 		c.banner = lines.Text()
+		if _, url, ok := strings.Cut(c.banner, "ws://"); ok {
+			c.edge, _, _ = strings.Cut(url, "/")
+		}
 	}
 	go func() {
 		_, _ = io.Copy(io.Discard, out)
@@ -93,6 +98,19 @@ func TestCtrlCEndsItCleanly(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := c.end(t); err != nil || strings.Contains(c.stderr.String(), "level=ERROR") {
+		t.Fatalf("exit %v, standard error: %s", err, c.stderr.String())
+	}
+}
+
+func TestCtrlCEndsItCleanlyWithMuteClients(t *testing.T) {
+	c := launch(t, t.TempDir(), freePort(t))
+	for i := range 200 {
+		mute(t, c.edge, fmt.Sprint("user", i))
+	}
+	if err := c.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.end(t); err != nil || c.stderr.Len() > 0 {
 		t.Fatalf("exit %v, standard error: %s", err, c.stderr.String())
 	}
 }
