@@ -128,7 +128,7 @@ func (t *task) readChangelog(ctx context.Context, marker int64, to *fold.Restore
 		}
 		for _, rec := range b.Records {
 			// A copy: one value that lasts would keep the memory of its whole batch.
-			to.Add(fold.Change{Key: string(rec.Key), Value: bytes.Clone(rec.Value)})
+			to.Add(fold.Change{Key: string(rec.Key), Value: bytes.Clone(rec.Value), Offset: rec.Offset})
 		}
 		switch {
 		case b.HighWatermark > marker+1:

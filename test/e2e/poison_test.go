@@ -36,6 +36,30 @@ func (r *ring) poison(t *testing.T) {
 	})
 }
 
+// changelogs are the records that were thrown into them, by topic and partition.
+type changelogs struct {
+	*ring
+	offsets map[string]map[int]int64
+}
+
+// throwIntoChangelogs comes before a hand-over: that is when they are read.
+func (r *ring) throwIntoChangelogs(t *testing.T) changelogs {
+	c := changelogs{ring: r, offsets: map[string]map[int]int64{}}
+	for _, topic := range []string{r.topics.PresenceState(), r.topics.NotifierState()} {
+		c.offsets[topic] = r.throw(t, topic)
+	}
+	return c
+}
+
+// areSetAside: the new owners have them in the dead letter.
+func (c changelogs) areSetAside(t *testing.T) {
+	for topic, offsets := range c.offsets {
+		for p, offset := range offsets {
+			c.waitDead(t, topic, p, offset)
+		}
+	}
+}
+
 // goesOn: every partition still does its work.
 func (r *ring) goesOn(t *testing.T) {
 	for i := range 2 * partitionCount { // keys on every partition
