@@ -3,14 +3,18 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 	"unicode/utf8"
 
 	"rollcall.dev/events/bus"
 	"rollcall.dev/events/schema"
+	"rollcall.dev/services/edge/session"
+	"rollcall.dev/services/edge/stomp"
 	"rollcall.dev/services/edge/transport"
 	"rollcall.dev/services/edge/ws"
 )
@@ -30,6 +34,17 @@ func (a *App) admit(*http.Request) *ws.Refusal {
 
 func (a *App) accept(r *http.Request, c transport.Conn) transport.Handler {
 	return a.hub.Open(c, r.UserAgent())
+}
+
+// unsupported is the ERROR frame for a client that offers no subprotocol of
+// STOMP. Which version it reads isn't known: the frame holds nothing that they
+// escape differently.
+func unsupported(offered []string) []byte {
+	const reason = schema.ReasonProtocolError
+	body := fmt.Sprintf("none of the subprotocols offered (%.200q) is supported: use %s, or none",
+		strings.Join(offered, ", "), strings.Join(ws.Subprotocols, ", "))
+	return stomp.AppendFrame(nil, stomp.V10, stomp.Error, []byte(body),
+		"message", string(reason), "retry", string(session.EndingOf(reason).Retry), "content-type", "text/plain")
 }
 
 // deadLetterTimeout bounds how long a dead letter waits for room.

@@ -2,7 +2,6 @@ package app
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -125,23 +124,41 @@ func TestSubprotocols(t *testing.T) {
 	for _, tc := range []struct {
 		offered []string
 		chosen  string
-		status  int
 	}{
-		{[]string{"v10.stomp", "v11.stomp", "v12.stomp"}, "v12.stomp", http.StatusSwitchingProtocols},
-		{[]string{"v11.stomp"}, "v11.stomp", http.StatusSwitchingProtocols},
-		{nil, "", http.StatusSwitchingProtocols}, // Spring, stomp.py
-		{[]string{"mqtt"}, "", http.StatusBadRequest},
+		{[]string{"v10.stomp", "v11.stomp", "v12.stomp"}, "v12.stomp"},
+		{[]string{"v11.stomp"}, "v11.stomp"},
+		{nil, ""}, // Spring, stomp.py
 	} {
-		ws, res, err := websocket.Dial(r.ctx, "ws://"+r.app.Addr()+"/ws", &websocket.DialOptions{Subprotocols: tc.offered})
-		if res == nil || res.StatusCode != tc.status {
-			t.Errorf("%v: %v, %v", tc.offered, res, err)
+		ws, _, err := websocket.Dial(r.ctx, "ws://"+r.app.Addr()+"/ws", &websocket.DialOptions{Subprotocols: tc.offered})
+		if err != nil {
+			t.Errorf("%v: %v", tc.offered, err)
 			continue
 		}
-		if err == nil {
-			if got := ws.Subprotocol(); got != tc.chosen {
-				t.Errorf("%v: chosen %q", tc.offered, got)
-			}
-			_ = ws.CloseNow()
+		if got := ws.Subprotocol(); got != tc.chosen {
+			t.Errorf("%v: chosen %q", tc.offered, got)
 		}
+		_ = ws.CloseNow()
+	}
+}
+
+// A client of something else is told what is spoken here, in STOMP.
+func TestAWrongSubprotocol(t *testing.T) {
+	r := newRig(t, nil)
+	ws, _, err := websocket.Dial(r.ctx, "ws://"+r.app.Addr()+"/ws", &websocket.DialOptions{Subprotocols: []string{"mqtt", "wamp"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.CloseNow()
+	c := &raw{t, r.ctx, ws}
+	cmd, h, body := c.frame()
+	if cmd != "ERROR" || h["message"] != "protocol_error" || h["retry"] != "never" || h["content-type"] != "text/plain" ||
+		!strings.Contains(body, `"mqtt, wamp"`) || !strings.Contains(body, "v12.stomp, v11.stomp, v10.stomp, or none") {
+		t.Fatalf("%s %v %q", cmd, h, body)
+	}
+	if code, reason := c.closed(); code != 1002 || reason != "protocol_error" {
+		t.Fatalf("closed %d %s", code, reason)
+	}
+	if n := r.app.hub.Sessions(); n != 0 {
+		t.Fatalf("%d sessions", n)
 	}
 }

@@ -22,7 +22,7 @@ const (
 // makePublic makes what listens to clients.
 func (a *App) makePublic() {
 	a.ws = ws.New(ws.Options{AllowedOrigins: a.o.AllowedOrigins, PingInterval: a.o.HeartBeat, ConnectTimeout: a.o.ConnectTimeout,
-		CloseTimeout: closeTimeout, StopTimeout: connectionsShare, Logger: a.o.Logger, Admit: a.admit, Accept: a.accept})
+		CloseTimeout: closeTimeout, StopTimeout: connectionsShare, Logger: a.o.Logger, Admit: a.admit, Unsupported: unsupported, Accept: a.accept})
 	mux := http.NewServeMux()
 	mux.Handle(ws.DefaultPath, a.ws)
 	if a.o.Root != nil {

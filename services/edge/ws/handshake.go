@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// subprotocols in the order of preference.
-var subprotocols = []string{"v12.stomp", "v11.stomp", "v10.stomp"}
+// Subprotocols are those that are spoken, in the order of preference.
+var Subprotocols = []string{"v12.stomp", "v11.stomp", "v10.stomp"}
 
 const (
 	protocolHeader = "Sec-Websocket-Protocol"
@@ -36,10 +36,6 @@ func (s *Server) check(r *http.Request) *Refusal {
 	case !s.originAllowed(r):
 		return &Refusal{Status: http.StatusForbidden, Text: "origin " + strconv.Quote(r.Header.Get("Origin")) + " is not allowed"}
 	}
-	if offers := offered(r.Header); len(offers) > 0 && !slices.ContainsFunc(offers, supported) {
-		return &Refusal{Status: http.StatusBadRequest, Text: "none of the subprotocols offered is supported: use " +
-			strings.Join(subprotocols, ", ") + ", or none"}
-	}
 	return nil
 }
 
@@ -48,7 +44,11 @@ func validKey(key string) bool {
 	return err == nil && len(raw) == keyLength
 }
 
-func supported(protocol string) bool { return slices.Contains(subprotocols, protocol) }
+// common reports whether one of the subprotocols offered is spoken here, which
+// is so if none is offered.
+func common(offers []string) bool {
+	return len(offers) == 0 || slices.ContainsFunc(offers, func(protocol string) bool { return slices.Contains(Subprotocols, protocol) })
+}
 
 // offered are the subprotocols of all header lines.
 func offered(h http.Header) []string {

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -14,28 +15,55 @@ import (
 func TestSubprotocols(t *testing.T) {
 	tests := []struct {
 		name, headers string
-		status        int
 		chosen        string
 	}{
-		{"none offered", "", 101, ""},
-		{"empty", "Sec-WebSocket-Protocol: \r\n", 101, ""},
-		{"one", "Sec-WebSocket-Protocol: v10.stomp\r\n", 101, "v10.stomp"},
-		{"best of all", "Sec-WebSocket-Protocol: v10.stomp, v11.stomp, v12.stomp\r\n", 101, "v12.stomp"},
-		{"two header lines", "Sec-WebSocket-Protocol: soap\r\nSec-WebSocket-Protocol: v11.stomp\r\n", 101, "v11.stomp"},
-		{"wrong only", "Sec-WebSocket-Protocol: soap, wamp\r\n", 400, ""},
+		{"none offered", "", ""},
+		{"empty", "Sec-WebSocket-Protocol: \r\n", ""},
+		{"one", "Sec-WebSocket-Protocol: v10.stomp\r\n", "v10.stomp"},
+		{"best of all", "Sec-WebSocket-Protocol: v10.stomp, v11.stomp, v12.stomp\r\n", "v12.stomp"},
+		{"two header lines", "Sec-WebSocket-Protocol: soap\r\nSec-WebSocket-Protocol: v11.stomp\r\n", "v11.stomp"},
 	}
 	f := serve(t, Options{})
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := f.overTCP(tt.headers, "")
 			got := p.response.Header.Get("Sec-WebSocket-Protocol")
-			if p.response.StatusCode != tt.status || got != tt.chosen {
+			if p.response.StatusCode != 101 || got != tt.chosen {
 				t.Fatalf("status %d, protocol %q", p.response.StatusCode, got)
 			}
-			if tt.status == 101 {
-				p.alive()
-			} else if body, _ := io.ReadAll(p.response.Body); !strings.Contains(string(body), "use v12.stomp, v11.stomp, v10.stomp, or none") {
-				t.Errorf("body %q", body)
+			p.alive()
+		})
+	}
+}
+
+// Who offers other subprotocols only gets a WebSocket without any, on which it
+// is told what is wrong, whatever it sends meanwhile, and nobody is asked for
+// a handler.
+func TestNoCommonSubprotocol(t *testing.T) {
+	for name, sent := range map[string]string{
+		"waits":   "",
+		"talks":   string(masked(text, strings.Repeat("SOAP", 5000))),
+		"is rude": "\x82\xff\x80\x00\x00\x00\x00\x00\x00\x00\x01\x02\x03\x04",
+		"closes":  string(masked(closes, string(closePayload(1000, "")))),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var offers []string
+			f := serve(t, Options{Unsupported: func(offered []string) []byte { offers = offered; return []byte("ERROR") }})
+			close(f.handlers) // Accept would panic; p.handler is nil
+			p := f.overTCP("Sec-WebSocket-Protocol: soap, wamp\r\nSec-WebSocket-Protocol: mqtt\r\n", sent)
+			if p.response.StatusCode != 101 || p.response.Header.Get("Sec-WebSocket-Protocol") != "" {
+				t.Fatalf("%d %v", p.response.StatusCode, p.response.Header)
+			}
+			p.want(text, "ERROR")
+			p.wantClose(1002, "protocol_error")
+			p.send(closes, string(closePayload(1002, "")))
+			p.wantEOF()
+			if strings.Join(offers, " ") != "soap wamp mqtt" {
+				t.Errorf("offers %q", offers)
+			}
+			p.Conn.Close()
+			for f.Len() > 0 { // the test's limit is the limit
+				runtime.Gosched()
 			}
 		})
 	}

@@ -47,6 +47,10 @@ type Options struct {
 	// Admit may refuse a client before all else (full, draining). Nil, or a
 	// nil result: admitted.
 	Admit func(r *http.Request) *Refusal
+	// Unsupported makes the last message for a client that offers other
+	// subprotocols only: it gets a WebSocket without any, this message and the
+	// close code 1002. Nil: the close alone.
+	Unsupported func(offered []string) []byte
 	// Accept makes the handler of a new connection. It must not keep r; c can
 	// be used from now on. Nil refuses the connection with 1011.
 	Accept func(r *http.Request, c transport.Conn) transport.Handler

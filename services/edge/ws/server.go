@@ -21,7 +21,7 @@ type Server struct {
 	options Options
 	epoch   time.Time     // of the clock of heardAt
 	offered *gws.Upgrader // for clients that offer subprotocols
-	plain   *gws.Upgrader // for those that offer none (Spring, stomp.py)
+	plain   *gws.Upgrader // for those that offer none (Spring, stomp.py), or none that is spoken
 	all     registry
 
 	mu    sync.Mutex
@@ -35,7 +35,7 @@ type Server struct {
 // New makes a server.
 func New(o Options) *Server {
 	s := &Server{options: o.withDefaults(), epoch: time.Now()}
-	s.offered = s.upgrader(subprotocols)
+	s.offered = s.upgrader(Subprotocols)
 	s.plain = s.upgrader(nil)
 	return s
 }

@@ -52,8 +52,9 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) bool {
 	}
 	c := &conn{srv: s, raw: early(raw, buffered)}
 	c.in.begin(c.raw)
-	upgrader := s.plain
-	if offers := offered(r.Header); len(offers) > 0 {
+	upgrader, offers := s.plain, offered(r.Header)
+	foreign := !common(offers)
+	if len(offers) > 0 && !foreign {
 		upgrader = s.offered
 		r.Header.Set(protocolHeader, strings.Join(offers, ",")) // gws reads one line
 	}
@@ -64,11 +65,16 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) bool {
 	}
 	c.upgraded = true
 	_ = raw.SetReadDeadline(time.Now().Add(s.options.ConnectTimeout))
-	if c.handler = s.accept(r, c); c.handler == nil {
+	if foreign {
+		c.handler = deaf{}
+	} else if c.handler = s.accept(r, c); c.handler == nil {
 		c.refuse()
 		return false
 	}
 	s.all.add(c, s.turns.Add(1))
+	if foreign {
+		c.rejectProtocol(offers)
+	}
 	if !s.isOpen() {
 		c.Close(transport.CodeRestart, "server_shutdown", nil) // drain may have passed by
 	}
@@ -93,6 +99,23 @@ func (c *conn) refuse() {
 	<-c.quiet
 	_ = c.raw.Close()
 }
+
+// rejectProtocol ends a connection whose peer speaks something else. Other
+// clients than browsers, which end it themselves, can read there why.
+func (c *conn) rejectProtocol(offers []string) {
+	var last []byte
+	if c.srv.options.Unsupported != nil {
+		last = c.srv.options.Unsupported(offers)
+	}
+	c.Close(transport.CodeProtocol, "protocol_error", last)
+}
+
+// deaf is the handler of a connection that is only closed.
+type deaf struct{}
+
+func (deaf) Data([]byte)           {}
+func (deaf) Fault(transport.Fault) {}
+func (deaf) Closed(transport.End)  {}
 
 // hijacked gives gws a connection that was hijacked already.
 type hijacked struct {
@@ -130,4 +153,12 @@ func (p *prefixed) Read(b []byte) (int, error) {
 		p.ahead = nil
 	}
 	return n, nil
+}
+
+// CloseWrite ends the stream to the peer, if the connection can.
+func (p *prefixed) CloseWrite() error {
+	if half, ok := p.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
 }
