@@ -26,7 +26,7 @@ run: ## everything in one process on http://localhost:8080, log kept in ./data
 
 .PHONY: test
 test: build ## all Go tests on the embedded broker; needs nothing but Go
-	go test -timeout 170s $(PACKAGES)
+	ROLLCALL_TEST_BIN=$(CURDIR)/bin go test -timeout 170s $(PACKAGES)
 
 .PHONY: race
 race: ## the same tests but those of test/, under the race detector; needs gcc
@@ -46,7 +46,7 @@ fuzz: ## every fuzzer for five seconds
 
 .PHONY: test-kafka
 test-kafka: build ## the suites that need a Kafka, on a real Apache Kafka (Java, Maven)
-	deploy/kafka/with-kafka.sh go test -count=1 -timeout 300s $(ON_KAFKA)
+	ROLLCALL_TEST_BIN=$(CURDIR)/bin deploy/kafka/with-kafka.sh go test -count=1 -timeout 300s $(ON_KAFKA)
 
 .PHONY: test-clients
 test-clients: build ## the binaries with stock STOMP clients on Node (npm)
