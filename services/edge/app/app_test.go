@@ -19,7 +19,7 @@ import (
 // The whole path of one channel: join, receipt, snapshot, diff, message, leave,
 // with a stock client.
 func TestJoinSnapshotDiffMessageLeave(t *testing.T) {
-	r := newRig(t, nil)
+	r := newRig(t, func(o *Options) { o.linger = time.Millisecond })
 	n := newNotifier(r)
 	alice := r.connect("alice", stomp.ConnOpt.Header("meta-device", "phone"))
 	if alice.conn.Session() == "" {
@@ -110,9 +110,9 @@ func TestReceiptOfSubscribe(t *testing.T) {
 	}
 }
 
-// Scenario 23.
+// Scenario 23, with each interest withdrawn at once.
 func TestSubscribeUnsubscribeSubscribeWithOneID(t *testing.T) {
-	r := newRig(t, nil)
+	r := newRig(t, func(o *Options) { o.linger = -1 })
 	n := newNotifier(r)
 	c := r.raw()
 	c.send(connectAlice)

@@ -10,6 +10,7 @@ import (
 
 	"rollcall.dev/internal/settings"
 	"rollcall.dev/services/edge/auth"
+	"rollcall.dev/services/edge/ws"
 )
 
 // Flags are the settings that only an edge has. cmd/edge and the standalone
@@ -46,6 +47,8 @@ type Options struct {
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Logger is where the edge logs. nil: nowhere.
 	Logger *slog.Logger
+
+	linger time.Duration // for tests, see hub.Config
 }
 
 // withDefaults fills what an embedder may leave out.
@@ -75,6 +78,12 @@ func (o Options) check() error {
 	}
 	if err := auth.Check(o.Auth); err != nil {
 		return &settings.UsageError{Err: fmt.Errorf("--auth: %w", err)}
+	}
+	for _, pattern := range o.AllowedOrigins {
+		if err := ws.CheckOrigin(pattern); err != nil {
+			const name = "allowed-origins"
+			return &settings.UsageError{Err: fmt.Errorf("--%s (%s): %q %w", name, settings.EnvName(name), pattern, err)}
+		}
 	}
 	return nil
 }

@@ -67,7 +67,7 @@ func (h *Hub) askAnew(ch *channel) {
 // sweepAsking asks again for what got no answer.
 func (h *Hub) sweepAsking() {
 	now := h.now()
-	for _, ch := range list(&h.todo, h.todo.asking) {
+	for _, ch := range copyOf(&h.todo, h.todo.asking) {
 		ch.mu.Lock()
 		switch {
 		case ch.gone || ch.roster.Settled():
@@ -82,7 +82,7 @@ func (h *Hub) sweepAsking() {
 // sweepBehind gives those that are behind a new state.
 func (h *Hub) sweepBehind() {
 	now := h.now()
-	for _, ch := range list(&h.todo, h.todo.behind) {
+	for _, ch := range copyOf(&h.todo, h.todo.behind) {
 		forget(&h.todo, h.todo.behind, ch) // before: one may fall behind meanwhile
 		if h.catchUp(ch, now) {
 			h.todo.fallBehind(ch)

@@ -196,7 +196,14 @@ func TestSessionsAreToldAnewInTheirOwnTime(t *testing.T) {
 // Everything at once: whatever the order, a session that has ended is not
 // announced after its end, and each that began ends, once.
 func TestEverythingAtOnce(t *testing.T) {
+	for _, linger := range []time.Duration{-1, 1} {
+		t.Run(fmt.Sprint("linger ", linger), func(t *testing.T) { everythingAtOnce(t, linger) })
+	}
+}
+
+func everythingAtOnce(t *testing.T, linger time.Duration) {
 	s := newStage(t)
+	s.h.cfg.Linger = linger
 	s.out.auto = true
 	if err := s.h.Start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -223,6 +230,7 @@ func TestEverythingAtOnce(t *testing.T) {
 			s.out.set(func() { s.out.refuse = rand.IntN(3) == 0 })
 			s.h.sweepBehind()
 			s.h.sweepAsking()
+			s.h.sweepLingering()
 		})
 	}
 	for i := range 8 {
@@ -248,7 +256,11 @@ func TestEverythingAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.h.workOff()
+	s.h.Drain()
 	checkOrder(t, s.out.events)
+	if n := s.h.lingering.count(); n != 0 {
+		t.Fatalf("%d channels linger", n)
+	}
 	if n, c := s.h.Sessions(), s.h.metrics.channels.Load(); n != 0 || c != 0 {
 		t.Fatalf("%d sessions and %d channels are left", n, c)
 	}

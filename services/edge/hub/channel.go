@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"container/list"
 	"iter"
 	"sync"
 	"sync/atomic"
@@ -11,9 +12,10 @@ import (
 	"rollcall.dev/services/edge/roster"
 )
 
-// channel is one with local subscribers.
+// channel is one with local subscribers, or one that lingers after the last.
 type channel struct {
 	name string
+	idle *list.Element // in Hub.lingering; nil: it has subscribers. Of the shard's mu
 
 	mu      sync.Mutex
 	roster  *roster.Roster
@@ -72,7 +74,9 @@ func (h *Hub) attach(s *subscription, name string) {
 	if ch == nil {
 		ch = &channel{name: name}
 		sh.byName[name] = ch
-		h.metrics.channels.Add(1)
+		h.takeUp(ch)
+	} else if ch.idle != nil {
+		h.takeUp(ch)
 	}
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
@@ -92,30 +96,31 @@ func (h *Hub) attach(s *subscription, name string) {
 	}
 }
 
-// detach takes a subscription out of its channel. After the last one the
-// channel is forgotten.
+// detach takes a subscription out of its channel, which after the last one
+// lingers.
 func (h *Hub) detach(s *subscription) {
-	ch := s.channel
-	if ch == nil {
-		return
+	if s.channel != nil && h.leave(s.channel, s) {
+		h.expelUntil(never) // those that are too many
 	}
+}
+
+// leave reports whether it was the last.
+func (h *Hub) leave(ch *channel, s *subscription) (last bool) {
 	sh := h.channels.of(ch.name)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
-	last := len(ch.subs) - 1
-	moved := ch.subs[last]
+	end := len(ch.subs) - 1
+	moved := ch.subs[end]
 	ch.subs[s.place], moved.place = moved, s.place
-	ch.subs[last] = nil
-	ch.subs = ch.subs[:last]
+	ch.subs[end] = nil
+	ch.subs = ch.subs[:end]
 	ch.confirm()
-	if last == 0 {
-		ch.gone = true
-		delete(sh.byName, ch.name)
-		h.metrics.channels.Add(-1)
-		h.withdraw(ch.name)
+	if end == 0 {
+		h.forsake(sh, ch)
 	}
+	return end == 0
 }
 
 // ask declares interest in a channel, or does so again. The channel's mu is held.

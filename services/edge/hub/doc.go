@@ -14,8 +14,8 @@
 //
 // An idle session costs no goroutine, timer or channel here. What has to happen
 // later (a new epoch, events that found the outbox full, a channel without an
-// answer, a subscriber that is behind) stands in sets that one loop works off.
+// answer or that lingers, a subscriber that is behind) stands in sets that one loop works off.
 //
-// Lock order: Hub.working, client.mu, shard.mu, channel.mu, then the leaves: todo.mu, the
+// Lock order: Hub.working, client.mu, shard.mu, channel.mu, then the leaves: todo.mu, lingering.mu, the
 // outbox's and the connection's own locks. Acknowledgements take only leaves.
 package hub

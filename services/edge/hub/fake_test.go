@@ -185,7 +185,7 @@ func newStage(t testing.TB) *stage {
 		t.Fatal(err)
 	}
 	out := &fakeOutbox{stuck: map[string]bool{}}
-	h := New(Config{Edge: "edge-0", Session: &cfg, Auth: who, Outbox: out,
+	h := New(Config{Edge: "edge-0", Session: &cfg, Auth: who, Outbox: out, Linger: -1,
 		Limits: roster.Limits{Members: 1000, Bytes: 128 << 10}, Logger: slog.New(slog.DiscardHandler)})
 	return &stage{t: t, h: h, out: out}
 }

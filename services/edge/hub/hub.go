@@ -37,6 +37,9 @@ type Config struct {
 	// Reannounce is how often each live session is told anew, so that the log
 	// alone always has it. Default: a quarter of the log's retention.
 	Reannounce time.Duration
+	// Linger is how long a channel's roster is kept, and kept up to date, after
+	// its last subscriber here. Default: 5 s; negative: not at all.
+	Linger     time.Duration
 	Registerer prometheus.Registerer
 	Logger     *slog.Logger
 }
@@ -60,18 +63,22 @@ type Hub struct {
 	metrics *metrics
 	origin  time.Time // times of sessions count from here
 
-	sessions registry
-	channels channels
-	requests atomic.Int64
-	draining atomic.Bool
-	todo     todo
-	working  sync.Mutex // held by workOff: one thing after the other
+	sessions  registry
+	channels  channels
+	requests  atomic.Int64
+	lingering lingering
+	draining  atomic.Bool
+	todo      todo
+	working   sync.Mutex // held by workOff: one thing after the other
 }
 
 // New makes a hub. It takes connections at once; call Entered before.
 func New(cfg Config) *Hub {
 	if cfg.Reannounce == 0 {
 		cfg.Reannounce = schema.PublicRetention / 4
+	}
+	if cfg.Linger == 0 {
+		cfg.Linger = linger
 	}
 	h := &Hub{cfg: cfg, origin: time.Now()}
 	h.sessions.init()
@@ -97,6 +104,7 @@ func (h *Hub) run(ctx context.Context) error {
 		case <-ticker.C:
 			h.sweepAsking()
 			h.sweepBehind()
+			h.sweepLingering()
 		case <-again.C:
 			h.markAged()
 		}
@@ -107,12 +115,14 @@ func (h *Hub) run(ctx context.Context) error {
 // Sessions is the number of live ones.
 func (h *Hub) Sessions() int { return h.sessions.len() }
 
-// Drain ends all sessions, and those that come, as server_shutdown.
+// Drain ends all sessions, and those that come, as server_shutdown, and the
+// interest in every channel.
 func (h *Hub) Drain() {
 	h.draining.Store(true)
 	for c := range h.sessions.all() {
 		c.Fail(schema.ReasonServerShutdown, "the server is going down for a restart")
 	}
+	h.sweepLingering()
 }
 
 // now is the time since the hub was made; it doesn't jump.

@@ -50,7 +50,9 @@ func newMetrics(reg prometheus.Registerer, h *Hub) *metrics {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "rollcall_edge_sessions", Help: "Live sessions."},
 			func() float64 { return float64(h.Sessions()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "rollcall_edge_channels", Help: "Channels with subscribers on this edge."},
-			func() float64 { return float64(m.channels.Load()) }))
+			func() float64 { return float64(m.channels.Load()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "rollcall_edge_channels_lingering", Help: "Channels without subscribers whose roster is still kept."},
+			func() float64 { return float64(h.lingering.count()) }))
 	return m
 }
 

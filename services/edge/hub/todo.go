@@ -101,8 +101,8 @@ func take[K comparable](t *todo, set map[K]struct{}) (v K, ok bool) {
 	return v, false
 }
 
-// list copies a set.
-func list[K comparable](t *todo, set map[K]struct{}) []K {
+// copyOf copies a set.
+func copyOf[K comparable](t *todo, set map[K]struct{}) []K {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(set) == 0 {
