@@ -161,6 +161,7 @@ func TestOptionsThatCannotWork(t *testing.T) {
 		"auth not asked for": func(o *Options) { o.Auth = "" },
 		"unknown auth":       func(o *Options) { o.Auth = "jwt" },
 		"no instance":        func(o *Options) { o.Instance = "" },
+		"no origin":          func(o *Options) { o.AllowedOrigins = []string{"https://chat.test", "foo"} },
 	} {
 		o := r.options("edge-0")
 		change(&o)

@@ -108,6 +108,32 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
+func TestAllowedOriginsThatMatchNothing(t *testing.T) {
+	for _, good := range []string{"*", "https://chat.test", "HTTP://Chat.test/", "http://localhost:8080", "https://[::1]:8443",
+		"http://192.0.2.1", "https://*.chat.test", "https://*.chat.test:8443", "https://*.chat.test/", "https://xn--bcher-kva.test", "capacitor://localhost",
+		"chrome-extension://abcdefghijklmnopabcdefghijklmnop"} {
+		if err := CheckOrigin(good); err != nil {
+			t.Errorf("%q: %v", good, err)
+		} else if origin := strings.TrimSuffix(strings.Replace(good, "*", "x", 1), "/"); good != "*" && !matchOrigin(good, origin) {
+			t.Errorf("%q doesn't match %q", good, origin)
+		}
+	}
+	for bad, want := range map[string]string{
+		"foo": "scheme://host", "": "scheme://host", "null": "scheme://host", "chat.test": "scheme://host", "chat.test:8080": "scheme://host",
+		"*.chat.test": "scheme://host", "//chat.test": "scheme://host", "https://": "scheme://host", "https:chat.test": "scheme://host",
+		"https://chat.test/app": "scheme://host", "https://chat.test?x": "scheme://host", "https://chat.test#x": "scheme://host",
+		"https://me@chat.test": "scheme://host", " https://chat.test": "scheme://host", "https://chat.test ": "scheme://host",
+		"https://chat.*.test": "scheme://host", "https://*": "scheme://host", "https://*.": "scheme://host", "https://*chat.test": "scheme://host",
+		"https://a.test https://b.test": "scheme://host", "https://a.test;https://b.test": "scheme://host", "https://chat.test:port": "scheme://host",
+		"https://bücher.test": "xn--", "https://chat.test:": "without the port", "https://chat.test:443": "without the port",
+		"http://chat.test:80": "without the port", "wss://chat.test": "http or https", "https://chat.test:99999": "scheme://host",
+	} {
+		if err := CheckOrigin(bad); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: %v, want %q", bad, err, want)
+		}
+	}
+}
+
 func upgradeRequest() *http.Request {
 	r := httptest.NewRequest(http.MethodGet, "http://edge.example.com/ws", nil)
 	for name, value := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket",

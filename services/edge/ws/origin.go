@@ -1,8 +1,10 @@
 package ws
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -31,11 +33,47 @@ func matchOrigin(pattern, origin string) bool {
 	if pattern == "*" {
 		return true
 	}
-	pattern, origin = strings.ToLower(pattern), strings.ToLower(origin)
+	pattern, origin = strings.TrimSuffix(strings.ToLower(pattern), "/"), strings.ToLower(origin)
 	scheme, host, wild := strings.Cut(pattern, "://*.")
 	if !wild {
-		return strings.TrimSuffix(pattern, "/") == origin
+		return pattern == origin
 	}
 	below, ok := strings.CutPrefix(origin, scheme+"://")
 	return ok && strings.HasSuffix(below, "."+host) && !strings.HasPrefix(below, ".")
+}
+
+var (
+	errOrigin = errors.New("is no origin; want scheme://host[:port] such as https://chat.example.org, " +
+		"https://*.example.org for all hosts below one, or * for all")
+	errOriginScheme = errors.New("never matches: an origin has the scheme of the page, http or https")
+	errOriginPort   = errors.New("never matches: browsers name an origin without the port that is its scheme's")
+	errOriginHost   = errors.New("never matches: browsers name hosts in ASCII; want its xn-- form")
+)
+
+// CheckOrigin refuses a pattern for Options.AllowedOrigins that matches no
+// origin a browser sends (RFC 6454, 6.2), which is how mistakes show.
+func CheckOrigin(pattern string) error {
+	if pattern == "*" {
+		return nil
+	}
+	below := strings.Replace(pattern, "://*.", "://", 1)
+	u, err := url.Parse(below)
+	// Put together again from the parts that an origin has, it is the same.
+	if err != nil || u.Host == "" || strings.ContainsAny(u.Host, "*;, ") ||
+		!strings.EqualFold(strings.TrimSuffix(below, "/"), u.Scheme+"://"+u.Host) {
+		return errOrigin
+	}
+	own := u.Scheme == "http" && u.Port() == "80" || u.Scheme == "https" && u.Port() == "443"
+	number, err := strconv.ParseUint(u.Port(), 10, 16)
+	switch {
+	case u.Scheme == "ws", u.Scheme == "wss":
+		return errOriginScheme
+	case strings.ContainsFunc(u.Host, func(r rune) bool { return r > '~' }):
+		return errOriginHost
+	case own, strings.HasSuffix(u.Host, ":"):
+		return errOriginPort
+	case u.Port() != "" && (err != nil || number == 0):
+		return errOrigin
+	}
+	return nil
 }

@@ -149,7 +149,7 @@ func TestHelpListsTheFlagsOfAll(t *testing.T) {
 }
 
 func TestAWrongValueIsOneLine(t *testing.T) {
-	for _, arg := range []string{"--kafka-listen=nowhere", "--kafka-brokers=nowhere", "--auth=maybe", "--kafka-partitions=0"} {
+	for _, arg := range []string{"--kafka-listen=nowhere", "--kafka-brokers=nowhere", "--auth=maybe", "--kafka-partitions=0", "--allowed-origins=foo"} {
 		err := run(t.Context(), []string{"--auth=none", arg}, func(string) string { return "" }, nil)
 		flag, _, _ := strings.Cut(arg, "=")
 		if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), flag) {

@@ -27,12 +27,22 @@ func TestWrongSettingsAreRefusedInOneLine(t *testing.T) {
 		"interval":   {"--auth=none", "--heartbeat-interval=soon"},
 		"unknown":    {"--auth=none", "--leave-dely=1s"},
 		"partitions": {"--auth=none", "--kafka-partitions=0"},
+		"origins":    {"--auth=none", "--allowed-origins=https://chat.test,foo"},
 	} {
 		err := run(t.Context(), args, noEnv, new(bytes.Buffer))
 		var usage *settings.UsageError
 		if !errors.As(err, &usage) || strings.ContainsAny(err.Error(), "\r\n") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestAWrongOriginInTheEnvironment(t *testing.T) {
+	env := map[string]string{"ROLLCALL_AUTH": "none", "ROLLCALL_ALLOWED_ORIGINS": "foo"}
+	err := run(t.Context(), nil, func(name string) string { return env[name] }, new(bytes.Buffer))
+	var usage *settings.UsageError
+	if !errors.As(err, &usage) || !strings.Contains(err.Error(), "--allowed-origins (ROLLCALL_ALLOWED_ORIGINS)") || !strings.Contains(err.Error(), `"foo"`) {
+		t.Fatal(err)
 	}
 }
 
