@@ -338,17 +338,17 @@ func TestAChangeAndANewerStateInOneWindowStayApart(t *testing.T) {
 func TestNothingIsEscapedForHTML(t *testing.T) {
 	const text = `<b>&`
 	r := New("room", 1, Limits{Members: 10, Bytes: 1 << 10})
-	var all string
+	var all strings.Builder
 	for i, data := range []any{
 		&schema.ChannelState{Request: 1, Parts: 1, Members: []schema.ChannelMember{{Member: schema.Member{User: text, Meta: schema.Meta{text: text}}}}},
 		&schema.PresenceLeft{User: text, Reason: text},
 		&schema.MessagePublished{User: text, Body: text},
 	} {
 		for _, out := range r.Apply(nil, Entry{Version: schema.Version{Offset: int64(i + 1)}, Data: data}) {
-			all += string(out.Body)
+			all.Write(out.Body)
 		}
 	}
-	if n := strings.Count(all, text); n != 7 || strings.Contains(all, `\u00`) {
-		t.Fatalf("%d times in %s", n, all)
+	if n := strings.Count(all.String(), text); n != 7 || strings.Contains(all.String(), `\u00`) {
+		t.Fatalf("%d times in %s", n, all.String())
 	}
 }
