@@ -176,7 +176,7 @@ func TestScenario30NoDecodableEventMakesTheFoldPanic(t *testing.T) {
 		schema.TypePresenceUpdated:  &schema.PresenceUpdated{Channel: odd, User: "b"},
 		schema.TypePresenceLeft:     &schema.PresenceLeft{Channel: odd, User: "a"},
 		schema.TypeMessagePublished: &schema.MessagePublished{Channel: odd},
-		schema.TypeEdgeInterested:   &schema.EdgeInterested{Channel: odd, Edge: odd, Epoch: -1, MailboxPartition: -9, Request: -1},
+		schema.TypeEdgeInterested:   &schema.EdgeInterested{Channel: odd, Edge: odd, Epoch: -1, MailboxPartition: 1<<31 - 1, Request: -1},
 		schema.TypeEdgeUninterested: &schema.EdgeUninterested{Channel: odd, Edge: odd, Epoch: -1},
 		schema.TypeEdgeStarted:      &schema.EdgeStarted{Edge: odd, Epoch: -1},
 		schema.TypeEdgeExpired:      &schema.EdgeExpired{Edge: odd},
