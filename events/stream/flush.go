@@ -6,13 +6,17 @@ import (
 	"time"
 
 	"rollcall.dev/events/bus"
+	"rollcall.dev/events/schema"
 	"rollcall.dev/events/stream/fold"
 )
 
-// Limits of what is folded while a flush is in flight.
+// Limits of what is folded while a flush is in flight. They are looked at after
+// each input, so the outputs of one come on top. As much again may be in flight.
 const (
 	maxPendingRecords = 4 * chunkRecords
 	maxPendingBytes   = 4 << 20
+	// outputOverhead is about what an output takes beside its bytes.
+	outputOverhead = 128
 )
 
 // work is what was folded and isn't under way yet.
@@ -20,15 +24,25 @@ type work struct {
 	records int
 	outputs []fold.Stamped
 	bytes   int
-	dead    []bus.Record
+	dead    outgoing
 }
 
 func (w *work) add(r *fold.Result) {
 	w.records++
-	w.outputs = append(w.outputs, r.Outputs...)
 	for i := range r.Outputs {
-		w.bytes += len(r.Outputs[i].Value)
+		o := &r.Outputs[i]
+		if o.Mailbox != nil {
+			o.Mailbox.Entry = schema.MailboxEntry{} // it is in the value
+		}
+		w.bytes += len(o.Value) + len(o.Key) + outputOverhead
 	}
+	w.outputs = append(w.outputs, r.Outputs...)
+}
+
+// bury adds the dead letter of an input.
+func (w *work) bury(offset int64, letter bus.Record) {
+	w.dead.add(letter, offset)
+	w.bytes += len(letter.Value) + len(letter.Key) + outputOverhead
 }
 
 func (w *work) any() bool { return w.records > 0 }
@@ -62,19 +76,18 @@ func (f *flusher) begin(t *task) error {
 		t.metrics.redos.Inc()
 	}
 	position := t.machine.Position()
-	recs := records(t.machine.Source(), t.cfg.Topics.Mailbox(), t.cfg.topic, t.pending.outputs)
-	recs = append(recs, t.pending.dead...)
+	out := records(t.machine.Source(), t.cfg.Topics.Mailbox(), t.cfg.topic, t.pending.outputs)
+	out.recs, out.offsets = append(out.recs, t.pending.dead.recs...), append(out.offsets, t.pending.dead.offsets...)
 	t.pending = work{}
 	f.busy = true
-	go func() { f.done <- f.write(t, recs, batches, position) }()
+	t.progress.begin(time.Now())
+	go func() { f.done <- f.write(t, out, batches, position) }()
 	return nil
 }
 
-func (f *flusher) write(t *task, recs []bus.Record, batches [][]fold.Change, position int64) error {
-	if len(recs) > 0 {
-		if _, err := t.producer.PublishWait(f.ctx, recs...); err != nil {
-			return fmt.Errorf("publish outputs: %w", err)
-		}
+func (f *flusher) write(t *task, out outgoing, batches [][]fold.Change, position int64) error {
+	if err := t.publish(f.ctx, out); err != nil {
+		return fmt.Errorf("publish outputs: %w", err)
 	}
 	for _, b := range batches {
 		if _, err := t.append(f.ctx, b); err != nil {
@@ -82,6 +95,7 @@ func (f *flusher) write(t *task, recs []bus.Record, batches [][]fold.Change, pos
 		}
 	}
 	t.metrics.flushes.Inc()
+	t.progress.flushed(position, time.Now())
 	_ = f.cl.Commit(position) // for lag tools; the changelog knows better
 	return nil
 }

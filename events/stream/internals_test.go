@@ -19,7 +19,7 @@ import (
 func entry(edge string, epoch int64, partition int32, seq int64, data string) fold.Stamped {
 	e := schema.MailboxEntry{Type: schema.TypePresenceLeft, Sequence: schema.Sequence{Offset: seq}, Data: json.RawMessage(data)}
 	value, _ := json.Marshal(&e)
-	return fold.Stamped{Value: value, Mailbox: &fold.MailboxOutput{Edge: edge, Epoch: epoch, Partition: partition, Entry: e}}
+	return fold.Stamped{Sequence: e.Sequence, Value: value, Mailbox: &fold.MailboxOutput{Edge: edge, Epoch: epoch, Partition: partition, Entry: e}}
 }
 
 func TestMailboxEntriesAreGroupedByEdgeAndEpoch(t *testing.T) {
@@ -29,7 +29,7 @@ func TestMailboxEntriesAreGroupedByEdgeAndEpoch(t *testing.T) {
 		entry("e1", 2, 4, 13, "3"), entry("e1", 1, 4, 14, "4"),
 	})
 	var got []string
-	for _, rec := range recs {
+	for _, rec := range recs.recs {
 		if rec.Topic != "p.edge.mailbox" {
 			got = append(got, fmt.Sprintf("%s %s %d", rec.Topic, rec.Key, rec.Partition))
 			continue
@@ -61,7 +61,7 @@ func TestMailboxRecordsAreSplit(t *testing.T) {
 	outputs = append(outputs, entry("e1", 1, 0, 10, `"`+strings.Repeat("x", 700_000)+`"`), entry("e1", 1, 0, 11, "1"))
 	next := int64(0)
 	recs := records("s", "m", strings.Clone, outputs)
-	for _, rec := range recs {
+	for _, rec := range recs.recs {
 		var m schema.MailboxRecord
 		if err := json.Unmarshal(rec.Value, &m); err != nil {
 			t.Fatal(err)
@@ -76,8 +76,8 @@ func TestMailboxRecordsAreSplit(t *testing.T) {
 			next++
 		}
 	}
-	if next != 12 || len(recs) != 6 {
-		t.Errorf("%d entries in %d records", next, len(recs))
+	if next != 12 || len(recs.recs) != 6 {
+		t.Errorf("%d entries in %d records", next, len(recs.recs))
 	}
 }
 

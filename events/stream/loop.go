@@ -39,14 +39,14 @@ func (t *task) fold(ctx context.Context, input <-chan chunk, readErr <-chan erro
 	defer timer.Stop()
 	for {
 		from := input
-		if t.pending.full() {
+		if t.pending.full() || t.chunk.left() {
 			from = nil
 		}
 		t.arm(timer)
 		var err error
 		select {
 		case c := <-from:
-			err = t.take(c)
+			t.accept(c)
 		case err = <-f.done:
 			f.busy = false
 		case <-timer.C:
@@ -59,8 +59,8 @@ func (t *task) fold(ctx context.Context, input <-chan chunk, readErr <-chan erro
 			t.stop()
 			return context.Cause(ctx)
 		}
-		if err == nil && !f.busy && t.pending.any() {
-			err = f.begin(t)
+		if err == nil {
+			err = t.forward(f)
 		}
 		if err != nil {
 			return err
@@ -68,16 +68,51 @@ func (t *task) fold(ctx context.Context, input <-chan chunk, readErr <-chan erro
 	}
 }
 
-// take folds a chunk.
-func (t *task) take(c chunk) error {
-	for i := range c.records {
-		if err := t.step(&c.records[i]); err != nil {
+// accept takes a chunk to be folded, and what it says of the log.
+func (t *task) accept(c chunk) {
+	t.chunk = c
+	t.mu.Lock()
+	t.lag, t.heard = max(0, c.highWatermark-c.next)+int64(len(c.records)), time.Now()
+	t.mu.Unlock()
+}
+
+// forward folds as much of the chunk as there is room for, and flushes what was
+// folded unless a flush is in flight.
+func (t *task) forward(f *flusher) error {
+	for {
+		if err := t.take(); err != nil {
 			return err
 		}
+		if !f.busy && t.pending.any() {
+			if err := f.begin(t); err != nil {
+				return err
+			}
+		}
+		if !t.chunk.left() || t.pending.full() {
+			t.progress.rest(!f.busy && !t.chunk.left() && t.lag == 0, time.Now)
+			return nil
+		}
 	}
+}
+
+// take folds the chunk up to its end, or until there is no room for what
+// follows. What is left stays; where a flush ends makes no difference.
+func (t *task) take() error {
+	c := &t.chunk
+	if c.done {
+		return nil
+	}
+	for c.left() && !t.pending.full() {
+		if err := t.step(&c.records[0]); err != nil {
+			return err
+		}
+		c.records[0] = fold.Decoded{} // the chunk may stay for a while
+		c.records = c.records[1:]
+	}
+	c.done = !c.left()
 	t.mu.Lock()
-	t.lag, t.heard = max(0, c.highWatermark-c.next), time.Now()
-	if c.logStart > t.logStart {
+	t.lag = max(0, c.highWatermark-c.next) + int64(len(c.records))
+	if c.done && c.logStart > t.logStart {
 		t.logStart = c.logStart
 		t.machine.Forget(c.logStart)
 	}
@@ -100,7 +135,7 @@ func (t *task) step(d *fold.Decoded) error {
 	switch {
 	case r.Verdict == fold.Poison:
 		t.log.Error("record can't be handled, it goes to the dead letter", "offset", d.Offset, "reason", r.Err)
-		t.pending.dead = append(t.pending.dead, t.deadLetter(d.Record, r.Err))
+		t.pending.bury(d.Offset, t.deadLetter(d.Record, r.Err))
 	case r.Verdict == fold.Unknown:
 		t.log.Debug("record of an unknown type skipped", "offset", d.Offset, "reason", r.Err)
 	case d.Event.Type == schema.TypeOwnerStarted:

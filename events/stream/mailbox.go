@@ -2,6 +2,7 @@ package stream
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 
 	"rollcall.dev/events/bus"
@@ -20,32 +21,54 @@ type mailbox struct {
 
 // records turns the outputs of a flush into records: events as they are, and
 // the mailbox entries of one edge's epoch together, in the order of their
-// sequences, in as few records as their size allows.
-func records(source, mailboxTopic string, topic func(plain string) string, outputs []fold.Stamped) []bus.Record {
-	recs := make([]bus.Record, 0, len(outputs))
-	open := map[mailbox]int{} // the index in recs of the record to append to
+// sequences, in as few records as their size allows. An entry is copied once,
+// and let go of.
+func records(source, mailboxTopic string, topic func(plain string) string, outputs []fold.Stamped) outgoing {
+	out := outgoing{recs: make([]bus.Record, 0, len(outputs)), offsets: make([]int64, 0, len(outputs))}
+	open := map[mailbox]int{}          // the index of the record to append to
+	into := make([]int, len(outputs))  // the index of each entry's record
+	sizes := make([]int, len(outputs)) // of records that hold entries, else 0
 	for i := range outputs {
 		o := &outputs[i]
 		if o.Mailbox == nil {
-			recs = append(recs, eventRecord(topic(o.Topic), o.Key, o.Partition, o.ID, o.Value))
+			out.add(eventRecord(topic(o.Topic), o.Key, o.Partition, o.ID, o.Value), o.Sequence.Offset)
 			continue
 		}
 		to := mailbox{o.Mailbox.Edge, o.Mailbox.Epoch, o.Mailbox.Partition}
 		at, ok := open[to]
-		if ok && len(recs[at].Value)+len(o.Value) <= maxMailboxRecord {
-			recs[at].Value = append(append(recs[at].Value, ','), o.Value...)
-			continue
+		if !ok || sizes[at]+len(o.Value) > maxMailboxRecord {
+			at = len(out.recs)
+			open[to] = at
+			head := mailboxHead(source, to)
+			sizes[at] = len(head)
+			out.add(bus.Record{Topic: mailboxTopic, Partition: to.partition, Key: []byte(to.edge), Value: head}, o.Sequence.Offset)
 		}
-		open[to] = len(recs)
-		recs = append(recs, bus.Record{Topic: mailboxTopic, Partition: to.partition, Key: []byte(to.edge),
-			Value: append(mailboxHead(source, to), o.Value...)})
+		into[i] = at
+		sizes[at] += len(o.Value) + 1 // and a comma, or the end's bracket
 	}
-	for i := range recs {
-		if recs[i].Topic == mailboxTopic {
-			recs[i].Value = append(recs[i].Value, "]}"...)
+	for i := range outputs {
+		if o := &outputs[i]; o.Mailbox != nil {
+			out.recs[into[i]].Value = appendEntry(out.recs[into[i]].Value, o.Value, sizes[into[i]])
+			o.Value = nil
 		}
 	}
-	return recs
+	for i := range out.recs {
+		if sizes[i] > 0 {
+			out.recs[i].Value = append(out.recs[i].Value, "]}"...)
+		}
+	}
+	return out
+}
+
+// appendEntry adds an entry to a record that will have size bytes and its last
+// brace.
+func appendEntry(value, entry []byte, size int) []byte {
+	if value[len(value)-1] != '[' { // that of a head; an entry is an object
+		value = append(value, ',')
+	} else {
+		value = slices.Grow(value, size+1-len(value))
+	}
+	return append(value, entry...)
 }
 
 // mailboxHead is the JSON of a schema.MailboxRecord up to its first entry. The
@@ -53,7 +76,7 @@ func records(source, mailboxTopic string, topic func(plain string) string, outpu
 func mailboxHead(source string, to mailbox) []byte {
 	edge, _ := json.Marshal(to.edge) // strings always encode
 	from, _ := json.Marshal(source)
-	b := make([]byte, 0, 1024)
+	b := make([]byte, 0, len(edge)+len(from)+64)
 	b = append(append(b, `{"edge":`...), edge...)
 	b = append(b, `,"epoch":`...)
 	b = strconv.AppendInt(b, to.epoch, 10)

@@ -12,6 +12,7 @@ import (
 type metrics struct {
 	records   *prometheus.CounterVec // verdict
 	outputs   prometheus.Counter
+	refused   prometheus.Counter
 	gaps      prometheus.Counter
 	flushes   prometheus.Counter
 	flushed   prometheus.Counter
@@ -40,6 +41,7 @@ func newMetrics(service string, to prometheus.Registerer) *metrics {
 		records: prometheus.NewCounterVec(prometheus.CounterOpts(opts("records_total",
 			"Input records by what became of them; poison is in the dead letter topic.")), []string{"verdict"}),
 		outputs:  counter("outputs_total", "Events and mailbox entries that followed from the input."),
+		refused:  counter("outputs_refused_total", "Outputs that no broker takes; they are in the dead letter topic."),
 		gaps:     counter("gaps_total", "Gaps seen in the sequence of an edge's epoch."),
 		flushes:  counter("flushes_total", "Flushes of state and position to the changelog."),
 		flushed:  counter("flushed_bytes_total", "Bytes of keys and values that flushes wrote."),
@@ -57,7 +59,7 @@ func newMetrics(service string, to prometheus.Registerer) *metrics {
 		trust: gauge("leases_trusted", "1 while own heartbeats come back in time, so that edges are judged."),
 	}
 	if to != nil {
-		to.MustRegister(m.records, m.outputs, m.gaps, m.flushes, m.flushed, m.redos, m.dues, m.expiries,
+		to.MustRegister(m.records, m.outputs, m.refused, m.gaps, m.flushes, m.flushed, m.redos, m.dues, m.expiries,
 			m.takeovers, m.restore, m.lag, m.held, m.trust)
 	}
 	return m

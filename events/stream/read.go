@@ -20,7 +20,11 @@ type chunk struct {
 	// next is the offset to read after it; highWatermark and logStart are the
 	// fetch's.
 	next, highWatermark, logStart int64
+	// done: it is folded, and what it says of the log is known.
+	done bool
 }
+
+func (c *chunk) left() bool { return len(c.records) > 0 }
 
 // read decodes the input ahead of the fold until ctx ends or the log fails.
 func (t *task) read(ctx context.Context, from int64, to chan<- chunk) error {

@@ -102,6 +102,7 @@ func (t *task) restore(ctx context.Context, marker int64) error {
 	t.mu.Lock()
 	t.machine, t.heard = machine, time.Now()
 	t.mu.Unlock()
+	t.progress.flushed(machine.Position(), time.Now())
 	return nil
 }
 
@@ -112,7 +113,8 @@ func (t *task) setAside(ctx context.Context, unread []fold.Unread) error {
 		t.log.Error("changelog has what is no entity, it goes to the dead letter", "offset", u.Offset, "reason", u.Err)
 		t.metrics.records.WithLabelValues(fold.Poison.String()).Inc()
 		rec := fold.Record{Offset: u.Offset, Key: []byte(u.Key), Value: u.Value}
-		if _, err := t.producer.PublishWait(ctx, t.cfg.deadLetter(t.cfg.Changelog, t.partition, rec, u.Err)); err != nil {
+		letter := t.cfg.deadLetter(t.cfg.Changelog, t.partition, rec, u.Err)
+		if err := t.publish(ctx, outgoing{[]bus.Record{letter}, []int64{u.Offset}}); err != nil {
 			return fmt.Errorf("write a dead letter: %w", err)
 		}
 	}

@@ -54,7 +54,7 @@ func newBench(t *testing.T) *bench {
 		board: newBoard(), metrics: newMetrics("rooms", nil), patience: context.Background}}
 }
 
-func (b *bench) task() *task { return newTask(b.parts, 0) }
+func (b *bench) task() *task { return newTask(b.parts, 0, newProgress(time.Now())) }
 
 func (b *bench) ok(err error) {
 	b.t.Helper()

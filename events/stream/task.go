@@ -36,6 +36,8 @@ type task struct {
 	began  time.Time
 	writer *bus.FencedWriter
 	wake   chan struct{} // an edge of ours has expired
+	// progress is the claim's, over its take-overs.
+	progress *progress
 
 	// mu guards the machine against readers of its state, and the fields that
 	// they are shown. The task's own goroutine alone writes.
@@ -52,16 +54,19 @@ type task struct {
 	expiring map[fold.EdgeEpoch]*expiry
 	dues     *dues
 	pending  work
+	chunk    chunk // what the reader brought and isn't folded yet
 	logStart int64
 }
 
-func newTask(p parts, partition int32) *task {
+func newTask(p parts, partition int32, far *progress) *task {
 	claim := rand.Text()
 	return &task{
 		parts: p, partition: partition, claim: claim, began: time.Now(),
 		log:      p.cfg.Logger.With("service", p.cfg.Fold.Name(), "partition", partition),
 		writer:   p.cfg.Client.NewFencedWriter(p.cfg.Changelog, partition, p.cfg.transactionalID(partition)),
 		wake:     make(chan struct{}, 1),
+		progress: far,
+		chunk:    chunk{done: true},
 		expiring: map[fold.EdgeEpoch]*expiry{},
 		dues:     newDues(),
 	}
@@ -81,8 +86,9 @@ const (
 // take-overs as that needs.
 func (p parts) handle(ctx context.Context, cl *bus.Claim) error {
 	wait := retryMin
+	far := newProgress(time.Now())
 	for ctx.Err() == nil {
-		t := newTask(p, cl.Partition)
+		t := newTask(p, cl.Partition, far)
 		p.board.set(cl.Partition, Restoring, t, nil)
 		err := t.run(ctx, cl)
 		p.monitor.report(cl.Partition, nil, nil, nil)
@@ -94,6 +100,7 @@ func (p parts) handle(ctx context.Context, cl *bus.Claim) error {
 			}
 			break
 		}
+		far.end(err)
 		p.board.set(cl.Partition, Stopped, nil, err)
 		if t.now() > retryMax {
 			wait = retryMin

@@ -109,8 +109,9 @@ func edgeView(e lease.Edge, now time.Duration) EdgeView {
 // silentAfter is when a partition that hears nothing of its log isn't ready.
 const silentAfter = 10 * time.Second
 
-// Ready is nil if every partition of this process runs and hears of its log,
-// and every other one runs elsewhere; else it says in words what is missing.
+// Ready is nil if every partition of this process runs, hears of its log and
+// gets on, and every other one runs elsewhere; else it says in words what is
+// missing.
 func (s *Service) Ready() error {
 	switch {
 	case closed(s.Done()):
@@ -140,6 +141,9 @@ func (s *Service) ready(partition int32) error {
 	case Running:
 		slot.task.mu.Lock()
 		defer slot.task.mu.Unlock()
+		if err := slot.task.progress.stuck(time.Now(), slot.task.lag); err != nil {
+			return fmt.Errorf("partition %d %w", partition, err)
+		}
 		if silent := time.Since(slot.task.heard); silent > silentAfter {
 			return fmt.Errorf("partition %d has heard nothing from its log for %v", partition, silent.Round(time.Second))
 		}

@@ -290,7 +290,9 @@ func (w *world) wait(s *stream.Service, partition int32, state stream.State) {
 }
 
 // recreate deletes a topic and makes it anew, empty.
-func (w *world) recreate(topic string) {
+func (w *world) recreate(topic string) { w.t.Helper(); w.recreateWith(topic, nil) }
+
+func (w *world) recreateWith(topic string, configs map[string]string) {
 	w.t.Helper()
 	transport := &kafka.Transport{}
 	defer transport.CloseIdleConnections()
@@ -302,7 +304,7 @@ func (w *world) recreate(topic string) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if err := w.client.EnsureTopics(deadline(w.t), true, bus.Topic{Name: topic, Partitions: w.parts, Replication: 1}); err != nil {
+	if err := w.client.EnsureTopics(deadline(w.t), true, bus.Topic{Name: topic, Partitions: w.parts, Replication: 1, Configs: configs}); err != nil {
 		w.t.Fatal(err)
 	}
 }
