@@ -11,7 +11,8 @@
 //     message;
 //   - what goes out has a queue per connection with a budget in bytes, and a
 //     goroutine only while there is something to write ([conn]);
-//   - one goroutine pings all connections, spread over the interval;
+//   - one goroutine pings all connections, spread over the interval, and writes
+//     by itself to those that have room: a ping allocates nothing ([pinger]);
 //   - a connection ends in one way, whoever begins it: closing (what is queued,
 //     the close frame, a bounded wait for the peer), then closed.
 //

@@ -45,3 +45,17 @@ func (in *intake) tryRead(fd uintptr) bool {
 		}
 	}
 }
+
+// tryWrite writes what the socket has room for. What is wrong with it shows
+// when the rest is written in the ordinary way.
+func (p *pinger) tryWrite(fd uintptr) {
+	for {
+		n, err := syscall.Write(int(fd), p.frames)
+		if err == nil {
+			p.n = n
+		}
+		if err != syscall.EINTR {
+			return
+		}
+	}
+}

@@ -12,6 +12,11 @@ import (
 	"rollcall.dev/services/edge/transport"
 )
 
+// readBuffer is what an idle connection keeps for reading, in bytes: enough for
+// what most say. The rest of a larger message is read into its place, which
+// costs one read more.
+const readBuffer = 128
+
 // Server upgrades requests to connections and owns these. It is an
 // http.Handler; the http.Server around it needs ReadHeaderTimeout and
 // MaxHeaderBytes. It refuses clients before Start and after Stop.
@@ -43,7 +48,7 @@ func New(o Options) *Server {
 func (s *Server) upgrader(protocols []string) *gws.Upgrader {
 	return gws.NewUpgrader(events{}, &gws.ServerOption{
 		ReadMaxPayloadSize: s.options.ReadLimit,
-		ReadBufferSize:     512, // per idle connection
+		ReadBufferSize:     readBuffer,
 		CheckUtf8Enabled:   true,
 		SubProtocols:       protocols,
 		HandshakeTimeout:   s.options.WriteTimeout,

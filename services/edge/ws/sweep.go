@@ -15,6 +15,7 @@ var (
 // sweep pings every connection once in nine tenths of the interval, which is
 // what a peer that counts the interval strictly needs, until ctx ends.
 func (s *Server) sweep(ctx context.Context) {
+	p := newPinger()
 	ticker := time.NewTicker(max(s.options.PingInterval*9/10/buckets, time.Millisecond))
 	defer ticker.Stop()
 	for turn := 0; ; turn = (turn + 1) % buckets {
@@ -22,30 +23,35 @@ func (s *Server) sweep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			s.sweepBucket(&s.all[turn])
+			s.sweepBucket(p, &s.all[turn])
 		}
 	}
 }
 
-func (s *Server) sweepBucket(b *bucket) {
+func (s *Server) sweepBucket(p *pinger, b *bucket) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, c := range b.conns {
-		c.beat()
+		c.beat(p)
 	}
 }
 
 // beat keeps the connection alive, once its session asked for it.
-func (c *conn) beat() {
+func (c *conn) beat(p *pinger) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.keepAlive {
+	if !c.keepAlive || c.phase != open {
 		return
 	}
 	c.extend()
+	frames := ping
 	if c.heartBeats {
-		c.control(beat)
-	} else {
-		c.control(ping)
+		frames = beat
+	}
+	if !c.writing { // and so nothing waits
+		frames = frames[p.write(c.in.waiter, frames):]
+	}
+	if len(frames) > 0 {
+		c.control(frames)
 	}
 }
