@@ -21,7 +21,7 @@ type Service interface {
 // also while it starts. The service gets drain to finish what it has begun.
 func Serve(ctx context.Context, s Service, drain time.Duration) error {
 	if err := s.Start(ctx); err != nil {
-		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		if interrupted(ctx, err) {
 			return nil
 		}
 		return err
@@ -34,4 +34,10 @@ func Serve(ctx context.Context, s Service, drain time.Duration) error {
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
 	return s.Stop(limit)
+}
+
+// interrupted tells the end that ctx asked for from a failure at the same
+// time. A wait may end with the context's cause: the signal.
+func interrupted(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx)))
 }

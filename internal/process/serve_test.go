@@ -3,6 +3,7 @@ package process_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -64,6 +65,20 @@ func TestServeToldToEndWhileStarting(t *testing.T) {
 		cancel()
 		<-ctx.Done()
 		return ctx.Err()
+	}}
+	if err := process.Serve(ctx, s, time.Minute); err != nil {
+		t.Fatalf("error %v, want an orderly end", err)
+	}
+}
+
+// A wait may end with the cause of its context's end, which is the signal.
+func TestServeInterruptedWhileStarting(t *testing.T) {
+	signal := errors.New("interrupt")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	s := &service{setup: func(ctx context.Context) error {
+		cancel(signal)
+		<-ctx.Done()
+		return fmt.Errorf("wait for Kafka: %w", context.Cause(ctx))
 	}}
 	if err := process.Serve(ctx, s, time.Minute); err != nil {
 		t.Fatalf("error %v, want an orderly end", err)

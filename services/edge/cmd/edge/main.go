@@ -45,18 +45,5 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	if err != nil {
 		return err
 	}
-	if err := edge.Start(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil // told to end while it waited for Kafka
-		}
-		return err
-	}
-	select {
-	case <-ctx.Done():
-	case <-edge.Done():
-		return edge.Err()
-	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
-	defer cancel()
-	return edge.Stop(stop)
+	return process.Serve(ctx, edge, stopLimit)
 }
