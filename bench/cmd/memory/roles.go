@@ -77,7 +77,7 @@ func (s *onePointer) Range(f func(key string, value any) bool) { f("", s.value) 
 // serveBare is a gws server with the settings that make a connection smallest:
 // a goroutine of its own that reads, a small buffer, the handler elsewhere.
 func serveBare(out io.Writer) error {
-	upgrader := gws.NewUpgrader(new(gws.BuiltinEventHandler), &gws.ServerOption{ReadBufferSize: 512, ReadMaxPayloadSize: 64 << 10,
+	upgrader := gws.NewUpgrader(new(gws.BuiltinEventHandler), &gws.ServerOption{ReadBufferSize: 128, ReadMaxPayloadSize: 64 << 10,
 		ParallelEnabled: true, ParallelGolimit: 1, NewSession: func() gws.SessionStorage { return new(onePointer) }})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
