@@ -12,6 +12,7 @@ require (
 	github.com/segmentio/kafka-go v0.4.51
 	go.yaml.in/yaml/v3 v3.0.4
 	pgregory.net/rapid v1.3.0
+	rollcall.dev/events/bus v0.0.0
 	rollcall.dev/events/schema v0.0.0
 	rollcall.dev/internal v0.0.0
 )

@@ -42,7 +42,7 @@ func (c *Client) Waiting() error {
 		cause = ": " + causeOf(c.contact.trouble)
 	}
 	if c.contact.answered {
-		return fmt.Errorf("Kafka at %s has not all topics and their leaders yet%s", brokers, cause)
+		return fmt.Errorf("topics at Kafka %s: not all of them and their leaders are there yet%s", brokers, cause)
 	}
 	// The flag's name is that of every process with a client.
 	return fmt.Errorf("no answer yet from Kafka at %s%s; is --kafka-brokers right?", brokers, cause)

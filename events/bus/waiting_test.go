@@ -65,7 +65,7 @@ func TestWaitingAfterAnAnswer(t *testing.T) {
 	if log.String() != "" {
 		t.Errorf("log %s", log.String())
 	}
-	if got := c.Waiting().Error(); !strings.HasPrefix(got, "Kafka at ") || !strings.Contains(got, "not all topics and their leaders yet") {
+	if got := c.Waiting().Error(); !strings.HasPrefix(got, "topics at Kafka ") || !strings.Contains(got, "not all of them") {
 		t.Errorf("waits for %q", got)
 	}
 	c.contact.note(errors.New("invalid replication\nfactor"))
