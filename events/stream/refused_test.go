@@ -11,8 +11,8 @@ import (
 // has a dead letter that is too large.
 func TestARefusedOutputGoesToTheDeadLetter(t *testing.T) {
 	w := newWorld(t, 1)
-	w.recreateWith(w.topics.ChannelEvents(), map[string]string{"max.message.bytes": "10000"})
-	w.recreateWith(w.topics.DeadLetter(), map[string]string{"max.message.bytes": "10000"})
+	w.configure(w.topics.ChannelEvents(), "max.message.bytes", "10000")
+	w.configure(w.topics.DeadLetter(), "max.message.bytes", "10000")
 	s := w.start(w.config("i1"))
 	events, dead := w.tail(w.topics.ChannelEvents(), 0), w.tail(w.topics.DeadLetter(), 0)
 	w.connect("e1", 1, "alice")

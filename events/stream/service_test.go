@@ -280,7 +280,7 @@ func TestAppendFromTheAPI(t *testing.T) {
 	}
 }
 
-func retry(t *testing.T, ok func() bool) {
+func retry(t testing.TB, ok func() bool) {
 	t.Helper()
 	for ctx := deadline(t); !ok(); {
 		select {

@@ -1,6 +1,7 @@
 package stream_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -290,21 +291,48 @@ func (w *world) wait(s *stream.Service, partition int32, state stream.State) {
 }
 
 // recreate deletes a topic and makes it anew, empty.
-func (w *world) recreate(topic string) { w.t.Helper(); w.recreateWith(topic, nil) }
-
-func (w *world) recreateWith(topic string, configs map[string]string) {
+func (w *world) recreate(topic string) {
 	w.t.Helper()
-	transport := &kafka.Transport{}
-	defer transport.CloseIdleConnections()
-	admin := &kafka.Client{Addr: kafka.TCP(w.brokers...), Timeout: 5 * time.Second, Transport: transport}
-	res, err := admin.DeleteTopics(deadline(w.t), &kafka.DeleteTopicsRequest{Topics: []string{topic}})
-	if err == nil {
-		err = res.Errors[topic]
-	}
-	if err != nil {
+	w.admin(func(admin *kafka.Client) error {
+		res, err := admin.DeleteTopics(deadline(w.t), &kafka.DeleteTopicsRequest{Topics: []string{topic}})
+		if err != nil || res.Errors[topic] != nil {
+			return cmp.Or(err, res.Errors[topic])
+		}
+		retry(w.t, func() bool { // the brokers hear of it one by one
+			meta, err := admin.Metadata(deadline(w.t), &kafka.MetadataRequest{Topics: []string{topic}})
+			return err == nil && errors.Is(meta.Topics[0].Error, kafka.UnknownTopicOrPartition)
+		})
+		return nil
+	})
+	if err := w.client.EnsureTopics(deadline(w.t), true, bus.Topic{Name: topic, Partitions: w.parts, Replication: 1}); err != nil {
 		w.t.Fatal(err)
 	}
-	if err := w.client.EnsureTopics(deadline(w.t), true, bus.Topic{Name: topic, Partitions: w.parts, Replication: 1, Configs: configs}); err != nil {
+}
+
+// configure changes one setting of a topic.
+func (w *world) configure(topic, name, value string) {
+	w.t.Helper()
+	w.admin(func(admin *kafka.Client) error {
+		res, err := admin.IncrementalAlterConfigs(deadline(w.t), &kafka.IncrementalAlterConfigsRequest{
+			Resources: []kafka.IncrementalAlterConfigsRequestResource{{
+				ResourceType: kafka.ResourceTypeTopic, ResourceName: topic,
+				Configs: []kafka.IncrementalAlterConfigsRequestConfig{
+					{Name: name, Value: value, ConfigOperation: kafka.ConfigOperationSet},
+				},
+			}},
+		})
+		if err != nil {
+			return err
+		}
+		return res.Resources[0].Error
+	})
+}
+
+func (w *world) admin(do func(*kafka.Client) error) {
+	w.t.Helper()
+	transport := &kafka.Transport{MetadataTTL: 50 * time.Millisecond}
+	defer transport.CloseIdleConnections()
+	if err := do(&kafka.Client{Addr: kafka.TCP(w.brokers...), Timeout: 5 * time.Second, Transport: transport}); err != nil {
 		w.t.Fatal(err)
 	}
 }
