@@ -8,7 +8,7 @@ PACKAGES := $(MODULES:%=./%/...)
 # What runs in one process and shares memory; test/ drives other processes.
 RACED    := $(patsubst %,./%/...,$(filter-out test bench,$(MODULES)))
 # What needs a Kafka: these also run against a real one.
-ON_KAFKA := ./events/bus/... ./events/stream/... $(addprefix ./services/,edge/app edge/outbox edge/epoch edge/mailbox presence/app notifier/app) ./test/...
+ON_KAFKA := ./events/bus/... ./events/stream/... ./test/...
 MAINS    := services/edge/cmd/edge services/presence/cmd/presence services/notifier/cmd/notifier deploy/standalone/cmd/standalone
 
 .PHONY: help
