@@ -2,18 +2,15 @@ package app
 
 import (
 	"net/http"
-	"time"
 
 	"rollcall.dev/events/schema"
 	"rollcall.dev/events/stream"
+	"rollcall.dev/internal/problem"
 	"rollcall.dev/services/notifier/fold"
 )
 
 // rosterLimit is the most members that an answer names. Its count is exact.
 const rosterLimit = 10_000
-
-// retryAfter is what a client is told to wait when a partition is moving.
-const retryAfter = time.Second
 
 // mount puts the API on a mux.
 func (a *App) mount(mux *http.ServeMux) {
@@ -42,12 +39,12 @@ type channelAnswer struct {
 func (a *App) getChannel(w http.ResponseWriter, r *http.Request) {
 	channel := r.PathValue("channel")
 	if p := checkChannel(channel); p != nil {
-		p.write(w)
+		p.Write(w)
 		return
 	}
 	view, notHere := a.view(channel)
 	if notHere != nil {
-		notHere.write(w)
+		notHere.Write(w)
 		return
 	}
 	answer := channelAnswer{Channel: channel, Count: fold.Count(view, channel), Members: []schema.Member{},
@@ -60,11 +57,11 @@ func (a *App) getChannel(w http.ResponseWriter, r *http.Request) {
 		}
 		answer.Members = append(answer.Members, member)
 	}
-	writeJSON(w, http.StatusOK, "application/json", answer)
+	problem.WriteJSON(w, http.StatusOK, "application/json", answer)
 }
 
 // checkChannel lets operators name personal channels too.
-func checkChannel(channel string) *problem {
+func checkChannel(channel string) *problem.Problem {
 	err := schema.CheckChannel(channel)
 	if schema.IsPersonal(channel) {
 		err = schema.CheckUser(channel[len(schema.PersonalPrefix):])
@@ -72,22 +69,22 @@ func checkChannel(channel string) *problem {
 	if err == nil {
 		return nil
 	}
-	return &problem{Status: http.StatusBadRequest, Title: "Not a channel", Detail: err.Error()}
+	return &problem.Problem{Status: http.StatusBadRequest, Title: "Not a channel", Detail: err.Error()}
 }
 
 // view is the state of the partition that a key belongs to, if it is here.
-func (a *App) view(key string) (stream.View, *problem) {
+func (a *App) view(key string) (stream.View, *problem.Problem) {
 	tasks := a.tasks.Load()
 	if tasks == nil {
-		return stream.View{}, unavailable("Kafka is not reached yet")
+		return stream.View{}, problem.Unavailable("Kafka is not reached yet")
 	}
 	partition := tasks.PartitionOf(key)
 	if view, ok := tasks.View(partition); ok {
 		return view, nil
 	}
 	if owner, ok := tasks.OwnerOf(partition); ok && owner.Instance != a.o.Instance {
-		return stream.View{}, unavailable("partition %d is owned by %s at %s: ask there",
+		return stream.View{}, problem.Unavailable("partition %d is owned by %s at %s: ask there",
 			partition, owner.Instance, owner.HTTP)
 	}
-	return stream.View{}, unavailable("partition %d is %s here", partition, tasks.State(partition))
+	return stream.View{}, problem.Unavailable("partition %d is %s here", partition, tasks.State(partition))
 }

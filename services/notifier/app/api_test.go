@@ -9,6 +9,7 @@ import (
 
 	"rollcall.dev/events/schema"
 	"rollcall.dev/internal/brokertest"
+	"rollcall.dev/internal/problem"
 )
 
 func TestAChannelIsShownAsTheLogSays(t *testing.T) {
@@ -102,7 +103,7 @@ func TestProblems(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var p problem
+		var p problem.Problem
 		err = json.NewDecoder(res.Body).Decode(&p)
 		_ = res.Body.Close()
 		if err != nil || res.StatusCode != test.want || p.Status != test.want || p.Title == "" || p.Detail == "" ||

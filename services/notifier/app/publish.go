@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rollcall.dev/events/schema"
+	"rollcall.dev/internal/problem"
 )
 
 // Limits of a message: of its request body in bytes, and of the time until
@@ -28,40 +29,40 @@ type messageRequest struct {
 func (a *App) postMessage(w http.ResponseWriter, r *http.Request) {
 	channel := r.PathValue("channel")
 	if err := schema.CheckChannel(channel); err != nil {
-		problem{Status: http.StatusBadRequest, Title: "Not a channel", Detail: err.Error()}.write(w)
+		problem.Problem{Status: http.StatusBadRequest, Title: "Not a channel", Detail: err.Error()}.Write(w)
 		return
 	}
 	var req messageRequest
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, messageLimit)).Decode(&req); err != nil {
-		problem{Status: http.StatusBadRequest, Title: "Not a message", Detail: err.Error()}.write(w)
+		problem.Problem{Status: http.StatusBadRequest, Title: "Not a message", Detail: err.Error()}.Write(w)
 		return
 	}
 	if req.User != "" && schema.CheckUser(req.User) != nil {
-		problem{Status: http.StatusBadRequest, Title: "Not a user id", Detail: schema.CheckUser(req.User).Error()}.write(w)
+		problem.Problem{Status: http.StatusBadRequest, Title: "Not a user id", Detail: schema.CheckUser(req.User).Error()}.Write(w)
 		return
 	}
 	version, notNow := a.publish(r.Context(), channel, &schema.MessagePublished{
 		Channel: channel, User: req.User, ContentType: req.ContentType, Body: req.Body})
 	if notNow != nil {
-		notNow.write(w)
+		notNow.Write(w)
 		return
 	}
-	writeJSON(w, http.StatusAccepted, "application/json", struct {
+	problem.WriteJSON(w, http.StatusAccepted, "application/json", struct {
 		Channel string         `json:"channel"`
 		Version schema.Version `json:"version"`
 	}{channel, version})
 }
 
-func (a *App) publish(ctx context.Context, channel string, d *schema.MessagePublished) (schema.Version, *problem) {
+func (a *App) publish(ctx context.Context, channel string, d *schema.MessagePublished) (schema.Version, *problem.Problem) {
 	tasks := a.tasks.Load()
 	if tasks == nil {
-		return schema.Version{}, unavailable("Kafka is not reached yet")
+		return schema.Version{}, problem.Unavailable("Kafka is not reached yet")
 	}
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
 	partition, offset, err := tasks.Append(ctx, schema.TypeMessagePublished, channel, channel, d)
 	if err != nil {
-		return schema.Version{}, unavailable("the message may or may not be in the log: %v", err)
+		return schema.Version{}, problem.Unavailable("the message may or may not be in the log: %v", err)
 	}
 	return schema.Version{Partition: partition, Offset: offset}, nil
 }

@@ -2,10 +2,10 @@ package app
 
 import (
 	"net/http"
-	"time"
 
 	"rollcall.dev/events/schema"
 	"rollcall.dev/events/stream"
+	"rollcall.dev/internal/problem"
 	"rollcall.dev/services/presence/fold"
 )
 
@@ -54,12 +54,12 @@ type sessionAnswer struct {
 func (a *App) getUser(w http.ResponseWriter, r *http.Request) {
 	user := r.PathValue("user")
 	if err := schema.CheckUser(user); err != nil {
-		problem{Status: http.StatusBadRequest, Title: "Not a user id", Detail: err.Error()}.write(w)
+		problem.Problem{Status: http.StatusBadRequest, Title: "Not a user id", Detail: err.Error()}.Write(w)
 		return
 	}
 	view, notHere := a.view(user)
 	if notHere != nil {
-		notHere.write(w)
+		notHere.Write(w)
 		return
 	}
 	answer := userAnswer{User: user, Status: "offline", Sessions: []sessionAnswer{}, Channels: []string{},
@@ -77,25 +77,22 @@ func (a *App) getUser(w http.ResponseWriter, r *http.Request) {
 			answer.Channels = append(answer.Channels, m.Channel)
 		}
 	}
-	writeJSON(w, http.StatusOK, "application/json", answer)
+	problem.WriteJSON(w, http.StatusOK, "application/json", answer)
 }
 
 // view is the state of the partition that a key belongs to, if it is here.
-func (a *App) view(key string) (stream.View, *problem) {
+func (a *App) view(key string) (stream.View, *problem.Problem) {
 	tasks := a.tasks.Load()
 	if tasks == nil {
-		return stream.View{}, unavailable("Kafka is not reached yet")
+		return stream.View{}, problem.Unavailable("Kafka is not reached yet")
 	}
 	partition := tasks.PartitionOf(key)
 	if view, ok := tasks.View(partition); ok {
 		return view, nil
 	}
 	if owner, ok := tasks.OwnerOf(partition); ok && owner.Instance != a.o.Instance {
-		return stream.View{}, unavailable("partition %d is owned by %s at %s: ask there",
+		return stream.View{}, problem.Unavailable("partition %d is owned by %s at %s: ask there",
 			partition, owner.Instance, owner.HTTP)
 	}
-	return stream.View{}, unavailable("partition %d is %s here", partition, tasks.State(partition))
+	return stream.View{}, problem.Unavailable("partition %d is %s here", partition, tasks.State(partition))
 }
-
-// retryAfter is what a client is told to wait when a partition is moving.
-const retryAfter = time.Second

@@ -8,6 +8,7 @@ import (
 
 	"rollcall.dev/events/schema"
 	"rollcall.dev/internal/brokertest"
+	"rollcall.dev/internal/problem"
 )
 
 func TestAUserIsShownAsTheLogSays(t *testing.T) {
@@ -68,7 +69,7 @@ func TestProblems(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var p problem
+		var p problem.Problem
 		err = json.NewDecoder(res.Body).Decode(&p)
 		_ = res.Body.Close()
 		if err != nil || res.StatusCode != want || p.Status != want || p.Title == "" || p.Detail == "" ||
