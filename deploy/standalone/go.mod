@@ -6,6 +6,7 @@ require (
 	github.com/twmb/franz-go/pkg/kfake v0.0.0-20260918054303-01f206a7e32c
 	rollcall.dev/events/bus v0.0.0
 	rollcall.dev/events/schema v0.0.0
+	rollcall.dev/events/stream v0.0.0
 	rollcall.dev/internal v0.0.0
 	rollcall.dev/services/edge v0.0.0-00010101000000-000000000000
 	rollcall.dev/services/notifier v0.0.0-00010101000000-000000000000
@@ -37,7 +38,6 @@ require (
 	github.com/twmb/franz-go/pkg/kmsg v1.15.0 // indirect
 	golang.org/x/sys v0.48.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
-	rollcall.dev/events/stream v0.0.0 // indirect
 )
 
 replace (

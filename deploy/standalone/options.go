@@ -7,6 +7,7 @@ import (
 	"net"
 	"time"
 
+	"rollcall.dev/events/stream/host"
 	"rollcall.dev/internal/settings"
 	edge "rollcall.dev/services/edge/app"
 	notifier "rollcall.dev/services/notifier/app"
@@ -81,11 +82,15 @@ func (o Options) kafka(brokers []string) settings.Kafka {
 }
 
 func (o Options) presence(brokers []string) presence.Options {
-	return presence.Options{Flags: o.Leave, Kafka: o.kafka(brokers), Instance: "presence-" + o.InstanceID,
-		Listen: o.Listen.Presence, EdgeLease: o.EdgeLease, HeartbeatInterval: o.HeartbeatInterval, Logger: o.Logger}
+	return presence.Options{Flags: o.Leave, Options: o.host(brokers, "presence", o.Listen.Presence)}
 }
 
 func (o Options) notifier(brokers []string) notifier.Options {
-	return notifier.Options{Kafka: o.kafka(brokers), Instance: "notifier-" + o.InstanceID,
-		Listen: o.Listen.Notifier, EdgeLease: o.EdgeLease, HeartbeatInterval: o.HeartbeatInterval, Logger: o.Logger}
+	return o.host(brokers, "notifier", o.Listen.Notifier)
+}
+
+// host are the options that presence and notifier share.
+func (o Options) host(brokers []string, service, listen string) host.Options {
+	return host.Options{Kafka: o.kafka(brokers), Instance: service + "-" + o.InstanceID,
+		Listen: listen, EdgeLease: o.EdgeLease, HeartbeatInterval: o.HeartbeatInterval, Logger: o.Logger}
 }

@@ -66,8 +66,9 @@ var onlyIn = map[string][]string{
 	"github.com/stretchr/testify":           {},
 	"pgregory.net/rapid":                    {"test"},
 
-	"testing":                                   {"internal/brokertest", "internal/leakcheck", "internal/retry", "internal/startstop/startstoptest", "test", "bench"},
-	prefix + "internal/brokertest":              {"test", "bench"},
+	"testing":                                   {"events/stream/host/hosttest", "internal/brokertest", "internal/leakcheck", "internal/retry", "internal/startstop/startstoptest", "test", "bench"},
+	prefix + "internal/brokertest":              {"events/stream/host/hosttest", "test", "bench"},
+	prefix + "events/stream/host/hosttest":      {"test", "bench"},
 	prefix + "internal/leakcheck":               {"test", "bench"},
 	prefix + "internal/retry":                   {"test", "bench"},
 	prefix + "internal/startstop/startstoptest": {},

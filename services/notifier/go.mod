@@ -3,9 +3,7 @@ module rollcall.dev/services/notifier
 go 1.26.0
 
 require (
-	github.com/prometheus/client_golang v1.25.0
 	pgregory.net/rapid v1.3.0
-	rollcall.dev/events/bus v0.0.0-00010101000000-000000000000
 	rollcall.dev/events/schema v0.0.0
 	rollcall.dev/events/stream v0.0.0
 	rollcall.dev/internal v0.0.0-00010101000000-000000000000
@@ -23,6 +21,7 @@ require (
 	github.com/oklog/ulid v1.3.1 // indirect
 	github.com/pierrec/lz4/v4 v4.1.33 // indirect
 	github.com/pkg/errors v0.9.1 // indirect
+	github.com/prometheus/client_golang v1.25.0 // indirect
 	github.com/prometheus/client_model v0.6.3 // indirect
 	github.com/prometheus/common v0.72.0 // indirect
 	github.com/prometheus/procfs v0.22.0 // indirect
@@ -33,6 +32,7 @@ require (
 	github.com/twmb/franz-go/pkg/kmsg v1.15.0 // indirect
 	golang.org/x/sys v0.48.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
+	rollcall.dev/events/bus v0.0.0-00010101000000-000000000000 // indirect
 )
 
 replace (

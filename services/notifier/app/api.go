@@ -4,7 +4,7 @@ import (
 	"net/http"
 
 	"rollcall.dev/events/schema"
-	"rollcall.dev/events/stream"
+	"rollcall.dev/events/stream/host"
 	"rollcall.dev/internal/problem"
 	"rollcall.dev/services/notifier/fold"
 )
@@ -12,8 +12,12 @@ import (
 // rosterLimit is the most members that an answer names. Its count is exact.
 const rosterLimit = 10_000
 
+// api is the API of an instance.
+type api struct{ *host.Host }
+
 // mount puts the API on a mux.
-func (a *App) mount(mux *http.ServeMux) {
+func mount(mux *http.ServeMux, h *host.Host) {
+	a := api{h}
 	mux.HandleFunc("GET /v1/channels/{channel}", a.getChannel)
 	mux.HandleFunc("POST /v1/channels/{channel}/messages", a.postMessage)
 }
@@ -36,13 +40,13 @@ type channelAnswer struct {
 	freshness
 }
 
-func (a *App) getChannel(w http.ResponseWriter, r *http.Request) {
+func (a api) getChannel(w http.ResponseWriter, r *http.Request) {
 	channel := r.PathValue("channel")
 	if p := checkChannel(channel); p != nil {
 		p.Write(w)
 		return
 	}
-	view, notHere := a.view(channel)
+	view, notHere := a.View(channel)
 	if notHere != nil {
 		notHere.Write(w)
 		return
@@ -70,21 +74,4 @@ func checkChannel(channel string) *problem.Problem {
 		return nil
 	}
 	return &problem.Problem{Status: http.StatusBadRequest, Title: "Not a channel", Detail: err.Error()}
-}
-
-// view is the state of the partition that a key belongs to, if it is here.
-func (a *App) view(key string) (stream.View, *problem.Problem) {
-	tasks := a.tasks.Load()
-	if tasks == nil {
-		return stream.View{}, problem.Unavailable("Kafka is not reached yet")
-	}
-	partition := tasks.PartitionOf(key)
-	if view, ok := tasks.View(partition); ok {
-		return view, nil
-	}
-	if owner, ok := tasks.OwnerOf(partition); ok && owner.Instance != a.o.Instance {
-		return stream.View{}, problem.Unavailable("partition %d is owned by %s at %s: ask there",
-			partition, owner.Instance, owner.HTTP)
-	}
-	return stream.View{}, problem.Unavailable("partition %d is %s here", partition, tasks.State(partition))
 }

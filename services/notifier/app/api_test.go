@@ -4,29 +4,56 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"rollcall.dev/events/schema"
+	"rollcall.dev/events/stream/host/hosttest"
 	"rollcall.dev/internal/brokertest"
+	"rollcall.dev/internal/leakcheck"
 	"rollcall.dev/internal/problem"
 )
 
+func TestMain(m *testing.M) { leakcheck.Main(m) }
+
+func start(t *testing.T, o Options) *App {
+	t.Helper()
+	a, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hosttest.Start(t, a)
+	hosttest.Ready(t, a)
+	return a
+}
+
+// notStarted is the API of an instance that hasn't started.
+func notStarted(t *testing.T) http.Handler {
+	t.Helper()
+	a, err := New(Options{Instance: "n"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mount(mux, a.Host)
+	return mux
+}
+
 func TestAChannelIsShownAsTheLogSays(t *testing.T) {
-	o := options(t, brokertest.Brokers(t)...)
+	o := hosttest.Options(t, "notifier-0", brokertest.Brokers(t)...)
 	a := start(t, o)
-	ready(t, a)
 	url := "http://" + a.Addr() + "/v1/channels/room.1"
 	var answer channelAnswer
-	if status, body := answerOf(t, url, &answer); status != http.StatusOK || answer.Count != 0 || answer.Members == nil {
+	if status, body := hosttest.Answer(t, url, &answer); status != http.StatusOK || answer.Count != 0 || answer.Members == nil {
 		t.Fatalf("before: %d %s", status, body)
 	}
-	w := newWriter(t, o, a.topics.ChannelEvents(), schema.TaskSource("presence", "x", 0))
-	w.write(schema.TypePresenceJoined, "room.1", &schema.PresenceJoined{Channel: "room.1", User: "bob"})
-	w.write(schema.TypePresenceJoined, "room.1", &schema.PresenceJoined{Channel: "room.1", User: "alice", Meta: schema.Meta{"nick": "al"}})
-	eventually(t, func() string {
+	w := hosttest.NewWriter(t, o.Kafka.Brokers, a.Topics().ChannelEvents(), schema.TaskSource("presence", "x", 0))
+	w.Write(schema.TypePresenceJoined, "room.1", &schema.PresenceJoined{Channel: "room.1", User: "bob"})
+	w.Write(schema.TypePresenceJoined, "room.1", &schema.PresenceJoined{Channel: "room.1", User: "alice", Meta: schema.Meta{"nick": "al"}})
+	hosttest.Eventually(t, func() string {
 		answer = channelAnswer{}
-		status, body := answerOf(t, url, &answer)
+		status, body := hosttest.Answer(t, url, &answer)
 		if status != http.StatusOK || answer.Count != 2 || len(answer.Members) != 2 || answer.Members[0].User != "alice" ||
 			answer.Members[0].Meta["nick"] != "al" || answer.Stale || answer.AsOf.IsZero() {
 			return fmt.Sprintf("two members: %d %s", status, body)
@@ -34,10 +61,10 @@ func TestAChannelIsShownAsTheLogSays(t *testing.T) {
 		return ""
 	})
 	before := answer.Version
-	w.write(schema.TypePresenceLeft, "room.1", &schema.PresenceLeft{Channel: "room.1", User: "bob", Reason: schema.ReasonConnectionLost})
-	eventually(t, func() string {
+	w.Write(schema.TypePresenceLeft, "room.1", &schema.PresenceLeft{Channel: "room.1", User: "bob", Reason: schema.ReasonConnectionLost})
+	hosttest.Eventually(t, func() string {
 		answer = channelAnswer{}
-		if status, body := answerOf(t, url, &answer); answer.Count != 1 || answer.Version.Offset <= before.Offset {
+		if status, body := hosttest.Answer(t, url, &answer); answer.Count != 1 || answer.Version.Offset <= before.Offset {
 			return fmt.Sprintf("one member: %d %s", status, body)
 		}
 		return ""
@@ -45,16 +72,15 @@ func TestAChannelIsShownAsTheLogSays(t *testing.T) {
 }
 
 func TestAMessageIsInTheLogWhenItIsAnswered(t *testing.T) {
-	o := options(t, brokertest.Brokers(t)...)
+	o := hosttest.Options(t, "notifier-0", brokertest.Brokers(t)...)
 	a := start(t, o)
-	ready(t, a)
 	res := post(t, "http://"+a.Addr()+"/v1/channels/room.1/messages", `{"user":"alice","body":"hello"}`)
 	if res.StatusCode != http.StatusAccepted {
 		t.Fatalf("status %d", res.StatusCode)
 	}
-	eventually(t, func() string {
+	hosttest.Eventually(t, func() string {
 		var answer channelAnswer
-		if _, body := answerOf(t, "http://"+a.Addr()+"/v1/channels/room.1", &answer); answer.Version.Offset < 1 {
+		if _, body := hosttest.Answer(t, "http://"+a.Addr()+"/v1/channels/room.1", &answer); answer.Version.Offset < 1 {
 			return "the message isn't folded: " + body
 		}
 		return ""
@@ -73,14 +99,8 @@ func post(t *testing.T, url, body string) *http.Response {
 }
 
 func TestProblems(t *testing.T) {
-	a, err := New(Options{Instance: "n", Listen: "127.0.0.1:0"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := a.startServers(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = a.release(t.Context()) }()
+	server := httptest.NewServer(notStarted(t))
+	defer server.Close()
 	for _, test := range []struct {
 		method, path, body string
 		want               int
@@ -95,7 +115,7 @@ func TestProblems(t *testing.T) {
 		{"POST", "/v1/channels/room.1/messages", `{"user":"a\u0000b"}`, http.StatusBadRequest},
 		{"POST", "/v1/channels/room.1/messages", `{"body":"` + strings.Repeat("x", messageLimit) + `"}`, http.StatusBadRequest},
 	} {
-		req, err := http.NewRequestWithContext(t.Context(), test.method, "http://"+a.Addr()+test.path, strings.NewReader(test.body))
+		req, err := http.NewRequestWithContext(t.Context(), test.method, server.URL+test.path, strings.NewReader(test.body))
 		if err != nil {
 			t.Fatal(err)
 		}

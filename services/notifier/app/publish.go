@@ -26,7 +26,7 @@ type messageRequest struct {
 
 // postMessage writes a message into the log. It is answered when Kafka has it,
 // with the position where it stands.
-func (a *App) postMessage(w http.ResponseWriter, r *http.Request) {
+func (a api) postMessage(w http.ResponseWriter, r *http.Request) {
 	channel := r.PathValue("channel")
 	if err := schema.CheckChannel(channel); err != nil {
 		problem.Problem{Status: http.StatusBadRequest, Title: "Not a channel", Detail: err.Error()}.Write(w)
@@ -53,8 +53,8 @@ func (a *App) postMessage(w http.ResponseWriter, r *http.Request) {
 	}{channel, version})
 }
 
-func (a *App) publish(ctx context.Context, channel string, d *schema.MessagePublished) (schema.Version, *problem.Problem) {
-	tasks := a.tasks.Load()
+func (a api) publish(ctx context.Context, channel string, d *schema.MessagePublished) (schema.Version, *problem.Problem) {
+	tasks := a.Tasks()
 	if tasks == nil {
 		return schema.Version{}, problem.Unavailable("Kafka is not reached yet")
 	}

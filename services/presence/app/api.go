@@ -5,13 +5,17 @@ import (
 
 	"rollcall.dev/events/schema"
 	"rollcall.dev/events/stream"
+	"rollcall.dev/events/stream/host"
 	"rollcall.dev/internal/problem"
 	"rollcall.dev/services/presence/fold"
 )
 
+// api is the API of an instance.
+type api struct{ *host.Host }
+
 // mount puts the API on a mux.
-func (a *App) mount(mux *http.ServeMux) {
-	mux.HandleFunc("GET /v1/users/{user}", a.getUser)
+func mount(mux *http.ServeMux, h *host.Host) {
+	mux.HandleFunc("GET /v1/users/{user}", api{h}.getUser)
 }
 
 // freshness says how much of the log an answer knows.
@@ -51,13 +55,13 @@ type sessionAnswer struct {
 	Subscriptions []schema.Subscription `json:"subscriptions"`
 }
 
-func (a *App) getUser(w http.ResponseWriter, r *http.Request) {
+func (a api) getUser(w http.ResponseWriter, r *http.Request) {
 	user := r.PathValue("user")
 	if err := schema.CheckUser(user); err != nil {
 		problem.Problem{Status: http.StatusBadRequest, Title: "Not a user id", Detail: err.Error()}.Write(w)
 		return
 	}
-	view, notHere := a.view(user)
+	view, notHere := a.View(user)
 	if notHere != nil {
 		notHere.Write(w)
 		return
@@ -78,21 +82,4 @@ func (a *App) getUser(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	problem.WriteJSON(w, http.StatusOK, "application/json", answer)
-}
-
-// view is the state of the partition that a key belongs to, if it is here.
-func (a *App) view(key string) (stream.View, *problem.Problem) {
-	tasks := a.tasks.Load()
-	if tasks == nil {
-		return stream.View{}, problem.Unavailable("Kafka is not reached yet")
-	}
-	partition := tasks.PartitionOf(key)
-	if view, ok := tasks.View(partition); ok {
-		return view, nil
-	}
-	if owner, ok := tasks.OwnerOf(partition); ok && owner.Instance != a.o.Instance {
-		return stream.View{}, problem.Unavailable("partition %d is owned by %s at %s: ask there",
-			partition, owner.Instance, owner.HTTP)
-	}
-	return stream.View{}, problem.Unavailable("partition %d is %s here", partition, tasks.State(partition))
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"rollcall.dev/events/stream/host"
 	"rollcall.dev/internal/process"
 	"rollcall.dev/internal/settings"
 	"rollcall.dev/services/presence/app"
@@ -37,8 +38,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		return err
 	}
 	a, err := app.New(app.Options{
-		Flags: c.Flags, Kafka: c.Kafka, Instance: c.ID("presence"), Listen: c.Listen, OpsListen: c.OpsListen,
-		EdgeLease: c.EdgeLease, HeartbeatInterval: c.HeartbeatInterval, Logger: process.Logger(os.Stderr, c.Log),
+		Flags: c.Flags, Options: host.Options{
+			Kafka: c.Kafka, Instance: c.ID("presence"), Listen: c.Listen, OpsListen: c.OpsListen,
+			EdgeLease: c.EdgeLease, HeartbeatInterval: c.HeartbeatInterval, Logger: process.Logger(os.Stderr, c.Log),
+		},
 	})
 	if err != nil {
 		return err
