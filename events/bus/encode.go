@@ -36,6 +36,11 @@ type producerID struct {
 
 var noProducerID = producerID{id: -1, epoch: -1}
 
+// follows reports that the id was bumped once, and from former.
+func (p producerID) follows(former producerID) bool {
+	return former != noProducerID && p.id == former.id && p.epoch == former.epoch+1
+}
+
 // batchEncoder appends records to a buffer as one batch. begin, add as often
 // as needed, seal.
 type batchEncoder struct {

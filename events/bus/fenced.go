@@ -34,7 +34,9 @@ type FencedWriter struct {
 	id       producerID
 	sequence int32
 	since    time.Time // of the last InitProducerId, wall clock
-	out      bool
+	// continues: nobody had the partition between the former claim and this one.
+	continues bool
+	out       bool
 }
 
 // NewFencedWriter returns a writer without a claim: call Init. The
@@ -46,14 +48,21 @@ func (c *Client) NewFencedWriter(topic string, partition int32, transactionalID 
 // Init takes the partition over: it raises the epoch of the transactional id.
 // It retries until ctx ends, for example while the coordinator loads.
 func (w *FencedWriter) Init(ctx context.Context) error {
-	w.id = noProducerID
+	former := w.id
+	w.id, w.continues = noProducerID, false
 	id, err := w.c.acquireProducerID(ctx, w.transactionalID, noProducerID)
 	if err != nil {
 		return err
 	}
+	w.continues = id.follows(former)
 	w.adopt(id)
 	return nil
 }
+
+// Continues reports that the last Init took the partition from this very writer:
+// nobody else has claimed it since the writer's last Append, whose end was known.
+// False also where that can't be told, as after an Init that was asked twice.
+func (w *FencedWriter) Continues() bool { return w.continues }
 
 func (w *FencedWriter) adopt(id producerID) {
 	w.id, w.sequence, w.since = id, 0, wallClock()

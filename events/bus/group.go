@@ -30,6 +30,10 @@ type GroupConfig struct {
 	// Balancers in order of preference. Default range, then round robin: range
 	// gives topics of equal partition counts pairwise to one member.
 	Balancers []kafka.GroupBalancer
+	// Assigned, if set, is called with each generation's partitions by topic,
+	// after the last handler of the one before has returned and before the first
+	// of the new one is called.
+	Assigned func(partitions map[string][]int32)
 	// Start is where a partition without a commit starts: FirstOffset (the
 	// default) or LastOffset.
 	Start int64

@@ -39,9 +39,15 @@ func (m *member) joinFailed(ctx context.Context, err error) {
 
 func (m *member) joined(gen *kafka.Generation) {
 	m.failing = false
-	n := 0
-	for _, a := range gen.Assignments {
-		n += len(a)
+	n, given := 0, make(map[string][]int32, len(gen.Assignments))
+	for topic, assigned := range gen.Assignments {
+		n += len(assigned)
+		for _, a := range assigned {
+			given[topic] = append(given[topic], int32(a.ID))
+		}
+	}
+	if m.cfg.Assigned != nil {
+		m.cfg.Assigned(given)
 	}
 	m.log.Info("joined the group", "generation", gen.ID, "member", gen.MemberID, "partitions", n)
 }

@@ -58,7 +58,7 @@ type flusher struct {
 	busy   bool
 }
 
-// newFlusher returns one whose writes outlive ctx, up to drain.
+// newFlusher returns one whose writes outlive ctx, up to finish.
 func (t *task) newFlusher(ctx context.Context, cl *bus.Claim) *flusher {
 	f := &flusher{cl: cl, done: make(chan error, 1)}
 	f.ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -100,16 +100,29 @@ func (f *flusher) write(t *task, out outgoing, batches [][]fold.Change, position
 	return nil
 }
 
-// drain waits for the flush in flight, if there is one, at most for the grace
-// or until patience ends.
-func (f *flusher) drain(patience context.Context) {
+// finish waits for the flush in flight, if there is one, at most for the grace
+// or until patience ends. With all it also writes what was folded meanwhile, and
+// reports whether the changelog then has everything.
+func (f *flusher) finish(t *task, all bool) bool {
 	defer f.cancel()
-	if !f.busy {
-		return
-	}
 	timer := time.AfterFunc(flushGrace, f.cancel)
 	defer timer.Stop()
-	defer context.AfterFunc(patience, f.cancel)()
-	<-f.done
-	f.busy = false
+	defer context.AfterFunc(t.patience(), f.cancel)()
+	for {
+		if f.busy {
+			f.busy = false
+			if err := <-f.done; err != nil {
+				if all {
+					t.log.Warn("partition given back with a write in flight", "reason", err)
+				}
+				return false
+			}
+		}
+		if !all || !t.pending.any() {
+			return all
+		}
+		if err := f.begin(t); err != nil {
+			return false
+		}
+	}
 }

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -16,8 +17,9 @@ const flushGrace = 5 * time.Second
 
 // loop folds what the reader brings and flushes what the fold made, one flush
 // at a time, until ctx ends or something fails. It ends with no write of its
-// own in flight, unless that takes longer than the grace.
-func (t *task) loop(ctx context.Context, cl *bus.Claim) error {
+// own in flight, unless that takes longer than the grace. Clean: ctx has ended,
+// and the changelog has all that was folded.
+func (t *task) loop(ctx context.Context, cl *bus.Claim) (clean bool, err error) {
 	readCtx, stopRead := context.WithCancel(ctx)
 	input, readErr, readEnd := make(chan chunk, prefetch), make(chan error, 1), make(chan struct{})
 	go func() {
@@ -26,11 +28,11 @@ func (t *task) loop(ctx context.Context, cl *bus.Claim) error {
 	}()
 	f := t.newFlusher(ctx, cl)
 	defer func() {
-		f.drain(t.patience())
 		stopRead()
+		clean = f.finish(t, ctx.Err() != nil && errors.Is(err, context.Cause(ctx)))
 		<-readEnd
 	}()
-	return t.fold(ctx, input, readErr, f)
+	return false, t.fold(ctx, input, readErr, f)
 }
 
 // fold is the loop's inside.

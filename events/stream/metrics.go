@@ -20,6 +20,7 @@ type metrics struct {
 	dues      prometheus.Counter
 	expiries  prometheus.Counter
 	takeovers *prometheus.CounterVec // result
+	restores  *prometheus.CounterVec // state
 	restore   prometheus.Histogram
 	lag       *prometheus.GaugeVec // partition
 	held      prometheus.Gauge
@@ -50,6 +51,8 @@ func newMetrics(service string, to prometheus.Registerer) *metrics {
 		expiries: counter("expiries_total", "edge.expired events written."),
 		takeovers: prometheus.NewCounterVec(prometheus.CounterOpts(opts("takeovers_total",
 			"Take-overs of partitions by how they ended.")), []string{"end"}),
+		restores: prometheus.NewCounterVec(prometheus.CounterOpts(opts("restores_total",
+			"Take-overs by where the state came from: warm is what the last claim left here, cold the changelog.")), []string{"state"}),
 		restore: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "rollcall", Subsystem: "stream", ConstLabels: label,
 			Name: "restore_seconds", Help: "Time from a take-over to the partition running.",
 			Buckets: prometheus.ExponentialBuckets(0.01, 3, 10)}),
@@ -60,7 +63,7 @@ func newMetrics(service string, to prometheus.Registerer) *metrics {
 	}
 	if to != nil {
 		to.MustRegister(m.records, m.outputs, m.refused, m.gaps, m.flushes, m.flushed, m.redos, m.dues, m.expiries,
-			m.takeovers, m.restore, m.lag, m.held, m.trust)
+			m.takeovers, m.restores, m.restore, m.lag, m.held, m.trust)
 	}
 	return m
 }

@@ -113,19 +113,19 @@ func TestMetricsCountWhatBecameOfRecords(t *testing.T) {
 	retry(t, func() bool { return metric(t, reg, "rollcall_stream_flushes_total/") > 0 })
 }
 
-// metric is the value under "name/verdict".
+// metric is the value under "name/label", whatever the label's name.
 func metric(t *testing.T, reg *prometheus.Registry, name string) float64 {
 	t.Helper()
 	families, err := reg.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
-	name, verdict, _ := strings.Cut(name, "/")
+	name, label, _ := strings.Cut(name, "/")
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
-			has := verdict == ""
+			has := label == ""
 			for _, l := range m.GetLabel() {
-				has = has || l.GetName() == "verdict" && l.GetValue() == verdict
+				has = has || l.GetValue() == label
 			}
 			if f.GetName() == name && has {
 				return m.GetCounter().GetValue()

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"rollcall.dev/events/schema"
 	"rollcall.dev/internal/brokertest"
 )
@@ -37,6 +39,26 @@ func TestRebalancesWhileEventsFlow(t *testing.T) {
 	want = append(want, "join last 1")
 	if got := readAll(w, "join last 1"); !slices.Equal(got, want) {
 		t.Errorf("readers were told\n%q, want\n%q", got, want)
+	}
+}
+
+// What an instance keeps over a rebalance comes back warm, what it gets from
+// another is restored.
+func TestOwnPartitionsComeBackWarm(t *testing.T) {
+	w := newWorld(t, 4)
+	all := []int32{0, 1, 2, 3}
+	metrics := prometheus.NewRegistry()
+	cfg := w.config("i0")
+	cfg.Registerer = metrics
+	s := w.start(cfg)
+	w.running(s, all...)
+	other := w.start(w.config("i1"))
+	retry(t, func() bool { return len(s.Owned()) == 2 && len(other.Owned()) == 2 })
+	w.stop(other)
+	w.running(s, all...)
+	const restores = "rollcall_stream_restores_total"
+	if warm, cold := metric(t, metrics, restores+"/warm"), metric(t, metrics, restores+"/cold"); warm != 4 || cold != 6 {
+		t.Errorf("%v warm and %v cold take-overs, want 2+2 and 4+2", warm, cold)
 	}
 }
 

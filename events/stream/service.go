@@ -38,6 +38,7 @@ func New(cfg Config) (*Service, error) {
 		monitor:  newMonitor(&cfg, run),
 		board:    newBoard(),
 		metrics:  newMetrics(cfg.Fold.Name(), cfg.Registerer),
+		shelf:    newShelf(),
 		patience: s.StopContext,
 	}
 	s.monitor.poison = s.badHeartbeat
@@ -86,7 +87,9 @@ func (s *Service) loop(ctx context.Context) error {
 		Group: s.cfg.Group, Topics: []string{s.cfg.Input},
 		SessionTimeout: s.cfg.SessionTimeout, RebalanceTimeout: s.cfg.RebalanceTimeout,
 		HeartbeatInterval: s.cfg.SessionTimeout / 6, CommitInterval: time.Second,
+		Assigned: func(given map[string][]int32) { s.shelf.retain(given[s.cfg.Input]) },
 	}, s.handle)
+	s.shelf.retain(nil)
 
 	stop()
 	monitor.Wait()

@@ -30,20 +30,30 @@ func (e *restoreError) Unwrap() error { return e.err }
 // batchLimit leaves room for what fold.Flush doesn't count.
 const batchLimit = bus.MaxBatchBytes - 10_000
 
-// takeOver makes the task the owner, in the log and at the broker, and
-// restores its state.
+// takeOver makes the task the owner, in the log and at the broker, and gives
+// it the partition's state.
 func (t *task) takeOver(ctx context.Context) error {
-	if err := t.announce(ctx); err != nil {
+	writes, done := t.overtime(ctx)
+	defer done()
+	if err := t.announce(writes); err != nil {
 		return fmt.Errorf("announce the owner: %w", err)
 	}
-	marker, err := t.fence(ctx)
+	if ctx.Err() != nil {
+		return context.Cause(ctx) // what is kept stays so
+	}
+	marker, err := t.fence(writes)
 	if err != nil {
 		return fmt.Errorf("fence the changelog: %w", err)
 	}
-	if err := t.restore(ctx, marker); err != nil {
-		return fmt.Errorf("restore from the changelog: %w", err)
+	state := "warm"
+	if !t.recall(marker) {
+		state = "cold"
+		if err := t.restore(ctx, writes, marker); err != nil {
+			return fmt.Errorf("restore from the changelog: %w", err)
+		}
 	}
-	t.log.Debug("partition restored", "offset", t.machine.Position(),
+	t.metrics.restores.WithLabelValues(state).Inc()
+	t.log.Debug("partition restored", "state", state, "offset", t.machine.Position(),
 		"entities", t.machine.Snapshot().Len(), "took", t.now().Round(time.Millisecond))
 	return nil
 }
@@ -73,10 +83,15 @@ func (t *task) fence(ctx context.Context) (int64, error) {
 	if err == nil && at < 0 {
 		err = bus.ErrUnknownOutcome // it is in the log, but where?
 	}
+	if err == nil {
+		t.end = at + 1
+	}
 	return at, err
 }
 
-func (t *task) restore(ctx context.Context, marker int64) error {
+// restore makes the state from the changelog, up to the own marker. Its writes
+// outlive ctx.
+func (t *task) restore(ctx, writes context.Context, marker int64) error {
 	restorer := fold.NewRestorer(t.cfg.Fold, t.partition)
 	if err := t.readChangelog(ctx, marker, restorer); err != nil {
 		return err
@@ -86,24 +101,28 @@ func (t *task) restore(ctx context.Context, marker int64) error {
 		return &restoreError{err}
 	}
 	machine.Partitions(t.cfg.Partitions)
-	if err := t.setAside(ctx, restorer.Unread()); err != nil {
+	if err := t.setAside(writes, restorer.Unread()); err != nil {
 		return err
 	}
 	for _, batch := range redo {
-		if _, err := t.append(ctx, batch); err != nil {
+		if _, err := t.append(writes, batch); err != nil {
 			return err
 		}
 	}
 	if fresh {
-		if err := t.found(ctx, machine); err != nil {
+		if err := t.found(writes, machine); err != nil {
 			return err
 		}
 	}
+	t.adopt(machine)
+	return nil
+}
+
+func (t *task) adopt(machine *fold.Machine) {
 	t.mu.Lock()
 	t.machine, t.heard = machine, time.Now()
 	t.mu.Unlock()
 	t.progress.flushed(machine.Position(), time.Now())
-	return nil
 }
 
 // setAside writes what no fold wrote to the dead letter. The next flush takes it
@@ -172,6 +191,7 @@ func (t *task) append(ctx context.Context, batch []fold.Change) (int64, error) {
 	}
 	at, err := t.writer.Append(ctx, recs)
 	if err == nil {
+		t.wrote(at, len(recs))
 		t.metrics.flushed.Add(float64(n))
 	}
 	return at, err

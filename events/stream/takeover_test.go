@@ -51,7 +51,7 @@ func newBench(t *testing.T) *bench {
 		cancel()
 	})
 	return &bench{t: t, ctx: ctx, parts: parts{cfg: cfg, producer: producer, monitor: newMonitor(cfg, "run"),
-		board: newBoard(), metrics: newMetrics("rooms", nil), patience: context.Background}}
+		board: newBoard(), metrics: newMetrics("rooms", nil), shelf: newShelf(), patience: context.Background}}
 }
 
 func (b *bench) task() *task { return newTask(b.parts, 0, newProgress(time.Now())) }
@@ -83,7 +83,7 @@ func TestRestoreNoticesANewerOwner(t *testing.T) {
 	marker, err := first.fence(b.ctx)
 	b.ok(err)
 	b.ok(second.takeOver(b.ctx))
-	b.want(first.restore(b.ctx, marker), errOvertaken)
+	b.want(first.restore(b.ctx, b.ctx, marker), errOvertaken)
 	b.want(b.appendMarker(first), bus.ErrFenced)
 	b.ok(b.appendMarker(second))
 }
@@ -98,11 +98,12 @@ func TestLateRiserStopsAtTheNewerOwner(t *testing.T) {
 
 	marker, err := late.fence(b.ctx)
 	b.ok(err)
-	b.ok(late.restore(b.ctx, marker))
+	b.ok(late.restore(b.ctx, b.ctx, marker))
 	b.want(b.appendMarker(newer), bus.ErrFenced) // it claims anew
 
 	b.parts.board.set(0, Restoring, late, nil)
-	b.want(late.loop(b.ctx, &bus.Claim{}), errNewerOwner)
+	_, err = late.loop(b.ctx, &bus.Claim{})
+	b.want(err, errNewerOwner)
 }
 
 // The incarnation is there before any output, and stays.

@@ -22,6 +22,7 @@ type parts struct {
 	monitor  *monitor
 	board    *board
 	metrics  *metrics
+	shelf    *shelf
 	// patience ends when whoever stops the service no longer waits.
 	patience func() context.Context
 }
@@ -35,7 +36,11 @@ type task struct {
 	claim  string
 	began  time.Time
 	writer *bus.FencedWriter
-	wake   chan struct{} // an edge of ours has expired
+	// end is the changelog's, as long as all from the own marker on is the own
+	// writer's; -1 if that isn't known. Of whoever appends.
+	end  int64
+	kept *kept         // of the former claim, until it is known whether it holds
+	wake chan struct{} // an edge of ours has expired
 	// progress is the claim's, over its take-overs.
 	progress *progress
 
@@ -60,16 +65,23 @@ type task struct {
 
 func newTask(p parts, partition int32, far *progress) *task {
 	claim := rand.Text()
-	return &task{
+	t := &task{
 		parts: p, partition: partition, claim: claim, began: time.Now(),
 		log:      p.cfg.Logger.With("service", p.cfg.Fold.Name(), "partition", partition),
-		writer:   p.cfg.Client.NewFencedWriter(p.cfg.Changelog, partition, p.cfg.transactionalID(partition)),
+		end:      -1,
+		kept:     p.shelf.take(partition),
 		wake:     make(chan struct{}, 1),
 		progress: far,
 		chunk:    chunk{done: true},
 		expiring: map[fold.EdgeEpoch]*expiry{},
 		dues:     newDues(),
 	}
+	if t.kept != nil {
+		t.writer = t.kept.writer
+	} else {
+		t.writer = p.cfg.Client.NewFencedWriter(p.cfg.Changelog, partition, p.cfg.transactionalID(partition))
+	}
+	return t
 }
 
 // now is on the monotonic clock, since the take-over.
@@ -91,6 +103,7 @@ func (p parts) handle(ctx context.Context, cl *bus.Claim) error {
 		t := newTask(p, cl.Partition, far)
 		p.board.set(cl.Partition, Restoring, t, nil)
 		err := t.run(ctx, cl)
+		p.shelf.put(cl.Partition, t.kept)
 		p.monitor.report(cl.Partition, nil, nil, nil)
 		p.metrics.takeovers.WithLabelValues(ending(ctx, err)).Inc()
 		if ctx.Err() != nil {
@@ -160,7 +173,11 @@ func (t *task) run(ctx context.Context, cl *bus.Claim) (err error) {
 		t.dues.change(t.now(), due)
 	}
 	t.leased()
-	return t.loop(ctx, cl)
+	given, err := t.loop(ctx, cl)
+	if given {
+		t.kept = t.keep()
+	}
+	return err
 }
 
 // control makes a record of the task for its own input partition. Its source
