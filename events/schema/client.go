@@ -70,6 +70,9 @@ type PresenceState struct {
 	Truncated bool     `json:"truncated"`
 	Resync    bool     `json:"resync,omitempty"`
 	Members   []Member `json:"members"`
+	// LastSeen of a personal channel without members: when its user was online
+	// last, if that isn't too long ago to be known.
+	LastSeen Time `json:"last_seen,omitzero"`
 }
 
 // MarshalJSON implements json.Marshaler: a roster without members is [] and

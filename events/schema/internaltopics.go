@@ -42,6 +42,9 @@ type ChannelState struct {
 	Part    int             `json:"part"`
 	Parts   int             `json:"parts"`
 	Members []ChannelMember `json:"members"`
+	// LastSeen is when the user of a personal channel without members was there
+	// last, as far back as the log goes.
+	LastSeen Time `json:"last_seen,omitzero"`
 }
 
 // ChannelMember is a member with the offset of its join in channel.events, by

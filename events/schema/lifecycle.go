@@ -196,18 +196,22 @@ type EdgeExpired struct {
 
 func (d *EdgeExpired) check() error { return checkEdge(d.Edge) }
 
-// LeaveDue says that the delay of a hold is over. Cause is the offset, in the
-// same partition, of the event that began the hold.
+// LeaveDue says that a wait is over: the delay of a hold, or the time for which
+// it is kept when an offline user was last seen, which is as long as the log
+// goes back. Cause is the offset, in the same partition, of the event that began
+// the wait.
 type LeaveDue struct {
-	User       string `json:"user"`
-	Session    string `json:"session"`
+	User string `json:"user"`
+	// Session is the one that holds, or was the last; empty in channel.events,
+	// where sessions aren't known.
+	Session    string `json:"session,omitempty"`
 	Cause      int64  `json:"cause"`
 	OwnerEpoch int64  `json:"owner_epoch"`
 }
 
 func (d *LeaveDue) check() error {
-	if err := checkID("session", d.Session); err != nil {
-		return err
+	if len(d.Session) > MaxSessionLen {
+		return checkID("session", d.Session)
 	}
 	return CheckUser(d.User)
 }

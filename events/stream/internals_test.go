@@ -194,3 +194,34 @@ func TestDeadLettersFitTheirTopic(t *testing.T) {
 type nameOnly struct{ fold.Fold }
 
 func (nameOnly) Name() string { return "x" }
+
+func TestAgingGoesThroughTheStateUntilNothingIsFound(t *testing.T) {
+	var a aging
+	if a.look(0, 0) {
+		t.Fatal("looks before the log's start has moved")
+	}
+	a.moved(0, 10)
+	w := &written{}
+	w.next.Store(inFlight)
+	for _, step := range []struct {
+		name string
+		do   func()
+		now  time.Duration
+		want bool
+	}{
+		{"at once", func() {}, 0, true},
+		{"on, after a pause", func() { a.found, a.last = true, w; a.looked(0, "key") }, agingPause, true},
+		{"not yet again", func() { a.looked(agingPause, "") }, agingPause, false},
+		{"not while its records are under way", func() {}, agingPause + agingAgain, false},
+		{"nor while they wait to be read", func() { w.done(bus.Result{Offset: 70}) }, agingPause + 2*agingAgain, false},
+		{"again, since they were lost", func() { w.done(bus.Result{Err: errors.New("x")}) }, agingPause + 3*agingAgain, true},
+		{"no more", func() { a.looked(0, "") }, time.Hour, false},
+		{"the same start says nothing new", func() { a.moved(time.Hour, 10) }, time.Hour, false},
+		{"anew", func() { a.moved(time.Hour, 11) }, time.Hour, true},
+	} {
+		step.do()
+		if got := a.look(step.now, 70); got != step.want {
+			t.Fatalf("%s: looks %v", step.name, got)
+		}
+	}
+}

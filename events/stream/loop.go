@@ -117,6 +117,7 @@ func (t *task) take() error {
 	if c.done && c.logStart > t.logStart {
 		t.logStart = c.logStart
 		t.machine.Forget(c.logStart)
+		t.aging.moved(t.now(), c.logStart)
 	}
 	t.mu.Unlock()
 	t.metrics.lags(t.partition, t.lag)

@@ -58,6 +58,7 @@ type task struct {
 	edges    []fold.EdgeEpoch
 	expiring map[fold.EdgeEpoch]*expiry
 	dues     *dues
+	aging    aging
 	pending  work
 	chunk    chunk // what the reader brought and isn't folded yet
 	logStart int64

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"rollcall.dev/events/schema"
+	"rollcall.dev/events/stream/fold"
 )
 
 const (
@@ -18,9 +19,12 @@ const (
 	duesAtOnce = 1000
 )
 
-// arm sets the timer to the next due.
+// arm sets the timer to the next due, or look for what has outlived the log.
 func (t *task) arm(timer *time.Timer) {
 	at, ok := t.dues.next()
+	if t.aging.on && (!ok || t.aging.at < at) {
+		at, ok = t.aging.at, true
+	}
 	if !ok || !t.owns {
 		timer.Stop()
 		return
@@ -28,8 +32,12 @@ func (t *task) arm(timer *time.Timer) {
 	timer.Reset(max(0, at-t.now()))
 }
 
-// ripe writes the dues whose delay is over.
+// ripe writes the dues whose delay is over, and those of what has outlived the
+// log.
 func (t *task) ripe(ctx context.Context) error {
+	if err := t.age(ctx); err != nil {
+		return err
+	}
 	now, gate := t.now(), t.monitor.gate()
 	same := map[dueID]*written{}
 	for range duesAtOnce {
@@ -58,14 +66,21 @@ func (t *task) writeDue(ctx context.Context, d *due, same map[dueID]*written) er
 		d.written = w
 		return nil
 	}
+	w, err := t.appendDue(ctx, d.Due)
+	if err == nil {
+		d.written, same[d.id()] = w, w
+	}
+	return err
+}
+
+func (t *task) appendDue(ctx context.Context, d fold.Due) (*written, error) {
 	w, err := t.appendOwn(ctx, schema.TypeLeaveDue, d.User, &schema.LeaveDue{
 		User: d.User, Session: d.Session, Cause: d.Cause, OwnerEpoch: t.machine.Owner().Epoch,
 	})
 	if err == nil {
-		d.written, same[d.id()] = w, w
 		t.metrics.dues.Inc()
 	}
-	return err
+	return w, err
 }
 
 // expiry is an edge.expired that was written.

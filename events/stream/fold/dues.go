@@ -12,14 +12,39 @@ type DueChange struct {
 	Armed bool
 }
 
-// Dues are all waits of the present state.
+// Dues are all waits of the present state for a delay.
 func (m *Machine) Dues() iter.Seq[DueChange] {
 	return func(yield func(DueChange) bool) {
 		m.store.entities.Scan(func(key string, e Entity) bool {
-			due, ok := m.fold.Due(key, e)
+			due, ok := m.delay(key, e)
 			return !ok || yield(DueChange{Key: key, Due: due, Armed: true})
 		})
 	}
+}
+
+// delay is what an entity waits for on the owner's clock, if it does.
+func (m *Machine) delay(key string, e Entity) (Due, bool) {
+	if due, ok := m.fold.Due(key, e); ok && !due.Aged {
+		return due, true
+	}
+	return Due{}, false
+}
+
+// Aged looks at up to limit entities, from a key on, for those whose cause the
+// log no longer goes back to. It returns their dues and where to look on, "" at
+// the end: a state is large, and is not to be looked at in one go.
+func (m *Machine) Aged(logStart int64, from string, limit int) (dues []Due, next string) {
+	m.store.entities.Ascend(from, func(key string, e Entity) bool {
+		if limit--; limit < 0 {
+			next = key
+			return false
+		}
+		if due, ok := m.fold.Due(key, e); ok && due.Aged && due.Cause < logStart {
+			dues = append(dues, due)
+		}
+		return true
+	})
+	return dues, next
 }
 
 // changes encodes what a transaction has changed, in key order, and compares
@@ -58,10 +83,10 @@ func (m *Machine) dueChange(key string, c change[Entity]) (DueChange, bool) {
 	var before, after Due
 	var had, has bool
 	if old, ok := m.store.entities.Get(key); ok {
-		before, had = m.fold.Due(key, old)
+		before, had = m.delay(key, old)
 	}
 	if !c.deleted {
-		after, has = m.fold.Due(key, c.value)
+		after, has = m.delay(key, c.value)
 	}
 	if had == has && before == after {
 		return DueChange{}, false

@@ -29,9 +29,9 @@ type Fold interface {
 	// entity, if any.
 	Index(key string, e Entity) []string
 
-	// Due reports that the entity waits for a delay to be over, and for which.
-	// The delay is counted on the owner's clock from its reading of the record
-	// that put the entity, or from its take-over.
+	// Due reports that the entity waits for a leave.due, and when that is to be
+	// written. A delay is counted on the owner's clock from its reading of the
+	// record that put the entity, or from its take-over.
 	Due(key string, e Entity) (Due, bool)
 
 	// Apply folds one record into the state and emits what follows from it. A
@@ -58,9 +58,12 @@ type Input struct {
 	Fenced bool
 }
 
-// Due is the content of a leave.due, and how long to wait before it is written.
+// Due is the content of a leave.due, and what to wait for before it is written.
 type Due struct {
-	Delay   time.Duration
+	Delay time.Duration
+	// Aged: the wait isn't for a delay but for the start of the log to pass
+	// Cause. It costs no timer; see [Machine.Aged].
+	Aged    bool
 	User    string
 	Session string
 	// Cause is the offset of the input that began the wait.

@@ -16,4 +16,7 @@
 // The difference of two states goes by the offset of each member's join: one
 // who has left and returned in between has another, and is told as both. The
 // reason of such a departure isn't known any more; it is left empty.
+//
+// The state of a personal channel without its member says when that user was
+// there last, if the log goes back to it.
 package roster

@@ -81,7 +81,12 @@ func (r *Roster) encodeState(resync bool) []byte {
 		b = appendItem(b, first, m.json)
 		return true
 	})
-	return append(b, "]}"...)
+	b = append(b, ']')
+	if r.personal && r.members.Len() == 0 && !r.lastSeen.IsZero() {
+		b = append(b, `,"last_seen":`...)
+		b = append(b, encode(r.lastSeen)...)
+	}
+	return append(b, '}')
 }
 
 // fitting is how many members a state may name, and their size.

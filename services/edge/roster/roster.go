@@ -68,8 +68,13 @@ type Roster struct {
 	version schema.Version
 	members btree.Map[string, member]
 	bytes   int // of all members' JSON
-	parts   assembly
-	window  window
+	// personal: the channel is a user's own, and lastSeen when that user left it
+	// last, as far as that is known.
+	personal bool
+	lastSeen schema.Time
+
+	parts  assembly
+	window window
 
 	snapshots [2][]byte // plain and resync, until the next change
 }
@@ -82,7 +87,8 @@ type member struct {
 
 // New makes an empty cache that has sent a request.
 func New(channel string, request int64, limits Limits) *Roster {
-	r := &Roster{channel: quote(channel), limits: limits, since: request, want: request}
+	r := &Roster{channel: quote(channel), limits: limits, since: request, want: request,
+		personal: schema.IsPersonal(channel)}
 	r.have = request - 1
 	return r
 }
@@ -178,6 +184,9 @@ func (r *Roster) remove(dst []Output, d *schema.PresenceLeft) []Output {
 	}
 	dst = r.flushIfFull(dst, len(json))
 	r.unset(d.User)
+	if r.personal {
+		r.lastSeen = d.LastSeen
+	}
 	r.window.left(d.User, json)
 	return dst
 }

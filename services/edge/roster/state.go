@@ -9,6 +9,7 @@ type assembly struct {
 	version schema.Version
 	next    int // number of the part that is due
 	members []schema.ChannelMember
+	seen    schema.Time
 }
 
 // takePart adds a part, and takes the state once it is whole. A part that
@@ -26,10 +27,12 @@ func (r *Roster) takePart(dst []Output, v schema.Version, s *schema.ChannelState
 	}
 	r.parts.next++
 	r.parts.members = append(r.parts.members, s.Members...)
+	r.parts.seen = s.LastSeen
 	if r.parts.next < s.Parts {
 		return dst
 	}
 	members := r.parts.members
+	r.lastSeen = r.parts.seen
 	r.parts = assembly{}
 	r.have = max(r.have, s.Request)
 	if !r.live {
@@ -65,7 +68,7 @@ func (r *Roster) replace(dst []Output, v schema.Version, members []schema.Channe
 	})
 	for _, user := range gone {
 		r.unset(user)
-		r.window.left(user, encodeDeparture(&schema.PresenceLeft{User: user}))
+		r.window.left(user, encodeDeparture(&schema.PresenceLeft{User: user, LastSeen: r.lastSeen}))
 	}
 	for _, m := range members {
 		r.replaceOne(m.User, memberOf(m))

@@ -10,6 +10,10 @@
 //	                  (answer: state)     │         later epoch, edge.expired of this or a later one
 //	                                      └─▶ every change and message behind it, each with its offset
 //
+// Of an empty personal channel the state says when its user was there last, for
+// as long as the log goes back to that: once its start has passed, the owner
+// appends a leave.due for it.
+//
 // An interested edge gets the channel's state as of the offset of its
 // edge.interested, then each change above: the two meet without gap or
 // overlap, since both stand in one order. Edges are told in the order of their

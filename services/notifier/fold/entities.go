@@ -21,6 +21,15 @@ type Channel struct {
 	Count int    `json:"count"`
 }
 
+// Seen is when the user of an empty personal channel was there last. A return
+// ends it, or a leave.due once the log no longer goes back to Cause.
+type Seen struct {
+	User     string      `json:"user"`
+	LastSeen schema.Time `json:"last_seen"`
+	// Cause is the offset of the presence.left.
+	Cause int64 `json:"cause"`
+}
+
 // Interest is that of an edge's epoch in a channel.
 type Interest struct {
 	Channel          string `json:"channel"`
@@ -40,6 +49,8 @@ func (notifier) Decode(key string, value []byte) (stream.Entity, error) {
 		e = new(Member)
 	case kindChannel:
 		e = new(Channel)
+	case kindSeen:
+		e = new(Seen)
 	case kindInterest:
 		e = new(Interest)
 	default:

@@ -10,8 +10,8 @@ import (
 // Name of the fold, part of its outputs' source.
 const Name = "notifier"
 
-// version changes when the meaning of the entities does.
-const version = 1
+// version changes when the meaning of the entities does. 2: Seen.
+const version = 2
 
 type notifier struct{}
 
@@ -22,8 +22,15 @@ func (notifier) Name() string { return Name }
 
 func (notifier) Version() int { return version }
 
-// Due implements stream.Fold: nothing here waits for a delay.
-func (notifier) Due(string, stream.Entity) (stream.Due, bool) { return stream.Due{}, false }
+// Due asks for a leave.due when the log no longer goes back to where a user was
+// seen last.
+func (notifier) Due(_ string, e stream.Entity) (stream.Due, bool) {
+	seen, ok := e.(*Seen)
+	if !ok {
+		return stream.Due{}, false
+	}
+	return stream.Due{Aged: true, User: seen.User, Cause: seen.Cause}, true
+}
 
 // step is the handling of one input.
 type step struct {
@@ -51,6 +58,8 @@ func (notifier) Apply(tx *stream.Tx, in stream.Input) {
 		s.interested(d)
 	case *schema.EdgeUninterested:
 		s.uninterested(d)
+	case *schema.LeaveDue:
+		s.due(d)
 	case *schema.EdgeStarted:
 		s.edgeOver(d.Edge, d.Epoch-1)
 	case *schema.EdgeExpired:

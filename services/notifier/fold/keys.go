@@ -7,6 +7,7 @@ const (
 	kindMember   = "m"
 	kindChannel  = "c"
 	kindInterest = "i"
+	kindSeen     = "l"
 
 	indexEdge = "e"
 )
@@ -34,6 +35,8 @@ func join(parts ...string) string {
 }
 
 func memberKey(channel, user string) string { return join(kindMember, channel, user) }
+
+func seenKey(channel string) string { return join(kindSeen, channel) }
 
 func channelKey(channel string) string { return join(kindChannel, channel) }
 

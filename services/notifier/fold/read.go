@@ -31,3 +31,12 @@ func Roster(r Reader, channel string) iter.Seq[schema.Member] {
 		}
 	}
 }
+
+// LastSeen is when the user of an empty personal channel was there last, if the
+// log goes back that far; zero if not.
+func LastSeen(r Reader, channel string) schema.Time {
+	if e, ok := r.Get(seenKey(channel)); ok {
+		return e.(*Seen).LastSeen
+	}
+	return schema.Time{}
+}

@@ -12,6 +12,7 @@ func (s step) here(channel string, m schema.Member) {
 	if !was {
 		s.Put(key, next)
 		s.count(channel, +1)
+		s.Delete(seenKey(channel))
 		s.pass(channel, schema.TypePresenceJoined)
 		return
 	}
@@ -30,7 +31,18 @@ func (s step) left(d *schema.PresenceLeft) {
 	}
 	s.Delete(key)
 	s.count(d.Channel, -1)
+	if d.Channel == schema.Personal(d.User) && !d.LastSeen.IsZero() {
+		s.Put(seenKey(d.Channel), &Seen{User: d.User, LastSeen: d.LastSeen, Cause: s.in.Offset})
+	}
 	s.pass(d.Channel, schema.TypePresenceLeft)
+}
+
+// due forgets when a user was seen last.
+func (s step) due(d *schema.LeaveDue) {
+	key := seenKey(schema.Personal(d.User))
+	if seen, ok := get[*Seen](s, key); ok && seen.Cause == d.Cause {
+		s.Delete(key)
+	}
 }
 
 func (s step) count(channel string, by int) {

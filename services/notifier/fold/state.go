@@ -8,9 +8,9 @@ import (
 	"rollcall.dev/events/schema"
 )
 
-// partHead is the room that a part takes beside its members: field names and
-// three numbers.
-const partHead = 128
+// partHead is the room that a part takes beside its members: field names, three
+// numbers and a time.
+const partHead = 192
 
 // state encodes a channel's roster as the parts of one answer, each a
 // schema.ChannelState of at most schema.MaxStatePart bytes.
@@ -27,9 +27,21 @@ func (s step) state(channel string, request int64) []json.RawMessage {
 		part = strconv.AppendInt(part, int64(len(lists)), 10)
 		part = append(part, `,"members":[`...)
 		part = append(part, members...)
-		parts[i] = append(part, "]}"...)
+		part = append(part, ']')
+		if len(members) == 0 {
+			part = appendLastSeen(part, LastSeen(s, channel))
+		}
+		parts[i] = append(part, '}')
 	}
 	return parts
+}
+
+func appendLastSeen(part []byte, at schema.Time) []byte {
+	if at.IsZero() {
+		return part
+	}
+	text, _ := at.MarshalJSON() // never fails
+	return append(append(part, `,"last_seen":`...), text...)
 }
 
 // memberLists encodes the members, separated by commas, in lists of at most

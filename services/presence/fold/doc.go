@@ -21,6 +21,10 @@
 // ends in settling the channels it touched: whatever differs from what was
 // told is told. So joined and left alternate by construction.
 //
+// When an offline user was seen last is kept for as long as the log goes back:
+// once its start has passed, the owner appends a leave.due for that too. So
+// state is bounded by the log's retention, and the log alone gives it back.
+//
 // Meta and status of a member are those of the user's newest live session in
 // the channel that has said anything; when there is none, they stay.
 package fold

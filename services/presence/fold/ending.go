@@ -9,6 +9,7 @@ import (
 // end is why and when a session ended, all of it or its part in a channel, and
 // for how long it holds its place.
 type end struct {
+	session   string
 	reason    schema.Reason
 	initiator schema.Initiator
 	lastSeen  schema.Time
@@ -106,6 +107,7 @@ func (s step) endSession(session *Session, why end) {
 
 // release ends a session's part in a channel: its place is held, or given up.
 func (s step) release(session *Session, channel string, why end) {
+	why.session = session.ID
 	if why.delayMS > 0 {
 		s.hold(session, channel, why)
 	}

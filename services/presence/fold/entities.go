@@ -66,6 +66,21 @@ type Membership struct {
 	Status  string      `json:"status,omitempty"`
 }
 
+// Seen is when an offline user was online last, and why that ended. It begins
+// with the presence.left of the personal channel; a return ends it, or a
+// leave.due once the log no longer goes back to Cause.
+type Seen struct {
+	User string `json:"user"`
+	// Session is the last one.
+	Session   string           `json:"session"`
+	LastSeen  schema.Time      `json:"last_seen"`
+	Reason    schema.Reason    `json:"reason"`
+	Initiator schema.Initiator `json:"initiator,omitempty"`
+	// Cause is the offset of the event by which the user was told to have left.
+	// It is no hold's: the event that begins a hold tells nothing.
+	Cause int64 `json:"cause"`
+}
+
 // Command remembers the idempotency key of a command.
 type Command struct {
 	User string `json:"user"`
@@ -88,6 +103,8 @@ func (presence) Decode(key string, value []byte) (stream.Entity, error) {
 		e = new(Hold)
 	case kindMembership:
 		e = new(Membership)
+	case kindSeen:
+		e = new(Seen)
 	case kindCommand:
 		e = new(Command)
 	case kindCounter:

@@ -8,8 +8,8 @@ import (
 // Name of the fold, part of its outputs' source.
 const Name = "presence"
 
-// version changes when the meaning of the entities does.
-const version = 1
+// version changes when the meaning of the entities does. 2: Seen.
+const version = 2
 
 type presence struct{}
 
@@ -20,14 +20,17 @@ func (presence) Name() string { return Name }
 
 func (presence) Version() int { return version }
 
-// Due asks for a leave.due after a hold's delay. The holds of one session and
-// cause, one for each channel, share theirs.
+// Due asks for a leave.due after a hold's delay, and when the log no longer goes
+// back to where a user was seen last. The holds of one session and cause, one
+// for each channel, share theirs.
 func (presence) Due(_ string, e stream.Entity) (stream.Due, bool) {
-	h, ok := e.(*Hold)
-	if !ok {
-		return stream.Due{}, false
+	switch e := e.(type) {
+	case *Hold:
+		return stream.Due{Delay: milliseconds(e.DelayMS), User: e.User, Session: e.Session, Cause: e.Cause}, true
+	case *Seen:
+		return stream.Due{Aged: true, User: e.User, Session: e.Session, Cause: e.Cause}, true
 	}
-	return stream.Due{Delay: milliseconds(h.DelayMS), User: h.User, Session: h.Session, Cause: h.Cause}, true
+	return stream.Due{}, false
 }
 
 // step is the handling of one input.

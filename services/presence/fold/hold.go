@@ -32,14 +32,18 @@ func (s step) dropHolds(user, session string) []string {
 	return union(nil, channels)
 }
 
-// due ends the holds of one session and cause. Whoever repeats it finds none.
+// due ends what waits for it, the holds of one session and cause or what is
+// known of when a user was seen last. Whoever repeats it finds nothing.
 func (s step) due(d *schema.LeaveDue) {
 	for _, h := range s.holdsOf(d.User, d.Session) {
 		if h.Cause != d.Cause {
 			continue
 		}
 		s.Delete(holdKey(h))
-		s.settle(h.User, h.Channel, end{reason: h.Reason, initiator: h.Initiator, lastSeen: h.LastSeen})
+		s.settle(h.User, h.Channel, end{session: h.Session, reason: h.Reason, initiator: h.Initiator, lastSeen: h.LastSeen})
+	}
+	if seen, ok := LastSeen(s, d.User); ok && seen.Session == d.Session && seen.Cause == d.Cause {
+		s.Delete(seenKey(d.User))
 	}
 }
 

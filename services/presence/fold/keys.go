@@ -12,6 +12,7 @@ const (
 	kindMembership = "m"
 	kindCommand    = "k"
 	kindCounter    = "n"
+	kindSeen       = "l"
 
 	indexEdge     = "e"
 	indexChannel  = "c"
@@ -47,6 +48,8 @@ func ordinal(n int64) string { return fmt.Sprintf("%016x", n) }
 func sessionKey(user, session string) string { return join(kindSession, user, session) }
 
 func membershipKey(user, channel string) string { return join(kindMembership, user, channel) }
+
+func seenKey(user string) string { return join(kindSeen, user) }
 
 // holdKey puts the holds of a user in a channel in the order of their causes.
 func holdKey(h *Hold) string {

@@ -41,3 +41,13 @@ func Online(r Reader, user string) (*Membership, bool) {
 	}
 	return e.(*Membership), true
 }
+
+// LastSeen is when a user who is offline was online last, if the log goes back
+// that far.
+func LastSeen(r Reader, user string) (*Seen, bool) {
+	e, ok := r.Get(seenKey(user))
+	if !ok {
+		return nil, false
+	}
+	return e.(*Seen), true
+}

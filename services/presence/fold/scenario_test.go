@@ -254,6 +254,9 @@ func TestScenario16ManyOutputsOfOneInput(t *testing.T) {
 	if count["room.7"] != 78 || count["ends"] != 1250 {
 		t.Fatalf("%d lefts in one room of sixteen and %d ends, want 78 and 1250", count["room.7"], count["ends"])
 	}
+	for i := range 1250 {
+		w.run(fmt.Sprintf("age u%04d", i))
+	}
 	if left := dump(t, w.store); left != "" {
 		t.Fatalf("left behind:\n%s", left)
 	}

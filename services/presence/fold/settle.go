@@ -14,6 +14,10 @@ func (s step) settle(user, channel string, why end) {
 		s.join(key, user, channel, speaker)
 	case was && !live && !s.held(user, channel):
 		s.Delete(key)
+		if channel == schema.Personal(user) {
+			s.Put(seenKey(user), &Seen{User: user, Session: why.session, LastSeen: why.lastSeen,
+				Reason: why.reason, Initiator: why.initiator, Cause: s.in.Offset})
+		}
 		s.tell(schema.TypePresenceLeft, channel, &schema.PresenceLeft{
 			Channel: channel, User: user, Reason: why.reason, Initiator: why.initiator,
 			Since: told.Since, LastSeen: why.lastSeen,
@@ -34,6 +38,9 @@ func (s step) join(key, user, channel string, speaker *Session) {
 		m.Meta, m.Status = speaker.Meta, speaker.Status
 	}
 	s.Put(key, m)
+	if channel == schema.Personal(user) {
+		s.Delete(seenKey(user))
+	}
 	s.tell(schema.TypePresenceJoined, channel, &schema.PresenceJoined{
 		Channel: channel, User: user, Meta: m.Meta, Status: m.Status, Since: m.Since,
 	})

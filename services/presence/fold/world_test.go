@@ -185,6 +185,13 @@ func init() {
 			return w.fromTask(schema.TypeLeaveDue, userOf(arg[0]), &schema.LeaveDue{User: userOf(arg[0]),
 				Session: arg[0], Cause: w.causes[arg[0]][nth], OwnerEpoch: w.owner.Epoch})
 		},
+		"age": func(w *world, arg []string) []stream.Output { // user: the log goes no longer back to their leave
+			due := schema.LeaveDue{User: arg[0], Session: "none", OwnerEpoch: w.owner.Epoch}
+			if seen, ok := LastSeen(w.store.Snapshot(), arg[0]); ok {
+				due.Session, due.Cause = seen.Session, seen.Cause
+			}
+			return w.fromTask(schema.TypeLeaveDue, arg[0], &due)
+		},
 		"expire": func(w *world, arg []string) []stream.Output { // edge
 			w.over[arg[0]] = w.epoch(arg[0])
 			w.edgeEnds(arg[0])

@@ -21,6 +21,7 @@ type Session struct {
 	Epoch               int64
 	Mailbox             int32
 	Cause               int64
+	Aged                bool
 	DelayMS             int64
 	Note                string
 	// Visits counts how often it has come: what is folded twice shows.
@@ -32,6 +33,7 @@ const (
 	StatusPanic = "panic"  // panic after a change and an output
 	StatusLarge = "large"  // an output that no broker takes
 	StatusBloat = "bloat:" // an entity with a note as long as the rest says
+	StatusAged  = "aged"   // gone once the log no longer goes back to its coming
 )
 
 // Fold implements fold.Fold.
@@ -64,6 +66,7 @@ func (Fold) Index(_ string, e fold.Entity) []string {
 func (Fold) Due(_ string, e fold.Entity) (fold.Due, bool) {
 	s := e.(*Session)
 	return fold.Due{
+		Aged:  s.Aged,
 		Delay: time.Duration(s.DelayMS) * time.Millisecond,
 		User:  s.User, Session: s.Session, Cause: s.Cause,
 	}, s.Cause != 0
@@ -112,6 +115,9 @@ func (f Fold) connected(tx *fold.Tx, in fold.Input, d *schema.SessionConnected) 
 		s.Visits = before.Visits
 	}
 	s.Visits++
+	if d.Status == StatusAged {
+		s.Aged, s.Cause = true, in.Offset
+	}
 	var n int
 	if _, err := fmt.Sscanf(d.Status, StatusBloat+"%d", &n); err == nil {
 		s.Note = strings.Repeat("n", n)
