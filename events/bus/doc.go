@@ -64,8 +64,9 @@
 //
 //   - A buffer that was sent without an answer may still be read by a connection
 //     (batch.lent): clone it before changing it, never give it to the pool.
-//   - A sequence is used again only for the very same batch, or when the broker
-//     has answered every attempt that it isn't in the log.
+//   - A sequence is used again only for the very same batch, or when every attempt
+//     was answered with what means that it isn't in the log, or never written.
+//     "Not the leader" doesn't mean that: the old leader may have handed it on.
 //   - Generation.Start on a generation that is over runs its function unawaited:
 //     member.generation checks that first, and starts everything else itself.
 //   - ConsumerGroup.Close must begin before the last generation's function

@@ -20,6 +20,9 @@ var (
 	ErrFenced = errors.New("bus: fenced by a newer owner")
 	// ErrUnknownOutcome: the records may or may not be in the log.
 	ErrUnknownOutcome = errors.New("bus: outcome of the write is unknown")
+	// ErrWithdrawn: the record was no longer wanted when it was to be written. It
+	// is in the log only if an attempt before was not refused for good.
+	ErrWithdrawn = errors.New("bus: no longer wanted")
 	// ErrNotInitialized: Append before Init, or after an error that ended the
 	// writer's claim.
 	ErrNotInitialized = errors.New("bus: writer has no claim: call Init")

@@ -27,8 +27,8 @@ func TestFencedWriterRefusesFormerOwner(t *testing.T) {
 	if _, err := old.Append(ctx, []Record{{Key: []byte("k"), Value: []byte("old-3")}}); !errors.Is(err, ErrFenced) {
 		t.Fatalf("former owner's append: %v, want ErrFenced", err)
 	}
-	if _, err, answered := c.produce(ctx, topic, 0, late, appendTimeout); !answered || judge(err) != verdictFenced {
-		t.Fatalf("former owner's late repeat: %v (answered %v)", err, answered)
+	if _, err, came := c.produce(ctx, topic, 0, late, appendTimeout); came != answered || judge(err) != verdictFenced {
+		t.Fatalf("former owner's late repeat: %v (reach %v)", err, came)
 	}
 	if _, err := old.Append(ctx, []Record{{Key: []byte("k")}}); !errors.Is(err, ErrNotInitialized) {
 		t.Fatalf("append after being fenced: %v", err)

@@ -106,6 +106,15 @@ func (c *Client) NewProducer(cfg ProducerConfig) *Producer {
 // An error means that the record was not accepted and done won't be called:
 // ErrClosed, ErrRecordTooLarge, *MissingTopicError, or ctx's.
 func (p *Producer) Publish(ctx context.Context, rec Record, done func(Result)) error {
+	return p.PublishWhile(ctx, rec, nil, done)
+}
+
+// PublishWhile is Publish for a record that may be withdrawn: it fails with
+// ErrWithdrawn if wanted says so before an attempt to write it. A record that
+// shares its batch with one that is wanted can't be withdrawn once an attempt
+// was under way. wanted is called from the producer's own goroutine, possibly
+// often: it must not block.
+func (p *Producer) PublishWhile(ctx context.Context, rec Record, wanted func() bool, done func(Result)) error {
 	if rec.Topic == "" {
 		return errors.New("bus: publish: record without topic")
 	}
@@ -124,7 +133,7 @@ func (p *Producer) Publish(ctx context.Context, rec Record, done func(Result)) e
 	if err := p.budget.acquire(ctx, size); err != nil {
 		return err
 	}
-	if !p.queue(rec.Topic, rec.Partition).push(&rec, size, done) {
+	if !p.queue(rec.Topic, rec.Partition).push(&rec, size, wanted, done) {
 		p.budget.release(1, size)
 		return ErrClosed
 	}

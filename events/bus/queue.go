@@ -33,9 +33,13 @@ type batch struct {
 	done  []func(Result)
 	held  int // bytes it holds of the budget
 	since time.Time
-	// lent: an attempt ended without an answer, so a connection may still be
-	// reading the buffer. It must not be changed or used again.
-	lent bool
+	// wanted is set if a record of the batch may be withdrawn: for each one,
+	// whether it is still wanted, nil for always.
+	wanted []func() bool
+	// tried: an attempt was written to a connection. lent: one of them ended
+	// without an answer, so a connection may still be reading the buffer. It must
+	// not be changed or used again.
+	tried, lent bool
 }
 
 // maxBatchRecords keeps the callbacks of one batch short.
@@ -48,7 +52,7 @@ func newPartitionQueue(p *Producer, tp topicPartition) *partitionQueue {
 }
 
 // push encodes the record behind those before it. false means closed.
-func (q *partitionQueue) push(rec *Record, size int, done func(Result)) bool {
+func (q *partitionQueue) push(rec *Record, size int, wanted func() bool, done func(Result)) bool {
 	now := time.Now()
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -60,8 +64,7 @@ func (q *partitionQueue) push(rec *Record, size int, done func(Result)) bool {
 		b = q.newBatch(now)
 		q.pending = append(q.pending, b)
 	}
-	b.enc.add(rec, now)
-	b.done = append(b.done, done)
+	b.add(rec, now, wanted, done)
 	b.held += size
 	if !q.sending {
 		q.sending = true
@@ -126,6 +129,15 @@ func (q *partitionQueue) newBatch(now time.Time) *batch {
 	b.since = now
 	b.enc.begin(append(b.enc.buf[:0], q.prefix...))
 	return b
+}
+
+func (b *batch) add(rec *Record, now time.Time, wanted func() bool, done func(Result)) {
+	b.enc.add(rec, now)
+	b.done = append(b.done, done)
+	if wanted != nil || b.wanted != nil {
+		b.wanted = append(b.wanted, make([]func() bool, len(b.done)-1-len(b.wanted))...)
+		b.wanted = append(b.wanted, wanted)
+	}
 }
 
 // keepBuffer bounds what the pool keeps alive.

@@ -32,6 +32,8 @@ func (q *partitionQueue) deliver(b *batch) {
 		q.split(b)
 	case errors.Is(err, errOneRefused):
 		q.split(b)
+	case errors.Is(err, ErrWithdrawn):
+		q.withdraw(b)
 	default:
 		if errors.Is(err, ErrClosed) {
 			q.p.failed.Add(int64(len(b.done)))
@@ -98,11 +100,14 @@ func (q *partitionQueue) attempts(b *batch) (base int64, err error) {
 	var gone missingWatch
 	sealed := noProducerID
 	for corrupt := 0; ; {
+		if b.withdrawn() {
+			return -1, ErrWithdrawn
+		}
 		if sealed, err = q.seal(b, sealed); err != nil {
 			return -1, err
 		}
-		base, err, answered := q.p.c.produce(q.p.abort, q.tp.topic, q.tp.partition, b.enc.buf, q.p.cfg.RequestTimeout)
-		b.lent = b.lent || !answered
+		base, err, came := q.p.c.produce(q.p.abort, q.tp.topic, q.tp.partition, b.enc.buf, q.p.cfg.RequestTimeout)
+		b.tried, b.lent = b.tried || came != unsent, b.lent || came == silent
 		switch v := judge(err); v {
 		case verdictDone, verdictDuplicate:
 			q.recovered()
@@ -210,26 +215,41 @@ func (q *partitionQueue) recovered() {
 
 // split replaces a batch in flight by its two halves, at the queue's front.
 func (q *partitionQueue) split(b *batch) {
+	mid := len(b.done) / 2
+	q.replace(b, 2, func(i int) int {
+		if i < mid {
+			return 0
+		}
+		return 1
+	})
+}
+
+// replace puts n batches with the records of a batch in flight in its place at
+// the queue's front; into says to which a record goes, -1 for
+// none.
+func (q *partitionQueue) replace(b *batch, n int, into func(i int) int) {
 	dec := decoder{topic: q.tp.topic, partition: q.tp.partition}
+	if !b.tried {
+		b.enc.seal(noProducerID, 0) // it may have no header yet
+	}
 	recs, _, err := dec.recordSet(b.enc.buf[b.enc.start:], 0)
 	if err != nil || len(recs) != len(b.done) {
 		q.finish(b, -1, fmt.Errorf("%w: can't split: %v", kafka.MessageSizeTooLarge, err))
 		return
 	}
-	mid := len(recs) / 2
-	halves := []*batch{q.newBatch(b.since), q.newBatch(b.since)}
-	for i := range recs {
-		h := halves[0]
-		if i >= mid {
-			h = halves[1]
-		}
-		h.enc.add(&recs[i], b.since)
-		h.done = append(h.done, b.done[i])
+	parts := make([]*batch, n)
+	for i := range parts {
+		parts[i] = q.newBatch(b.since)
+		parts[i].held = b.held / n
 	}
-	halves[0].held = b.held / 2
-	halves[1].held = b.held - b.held/2
+	parts[0].held += b.held % n
+	for i := range recs {
+		if at := into(i); at >= 0 {
+			parts[at].add(&recs[i], b.since, b.wants(i), b.done[i])
+		}
+	}
 	q.mu.Lock()
-	q.pending = append(halves, q.pending...)
+	q.pending = append(parts, q.pending...)
 	q.inFlight = nil
 	q.mu.Unlock()
 	b.free()

@@ -3,8 +3,10 @@ package bus
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -35,7 +37,22 @@ type frame struct {
 	// data is size, header and body. It must not change while a connection
 	// may still be writing it: until an answer came, or for ever.
 	data []byte
+	// fate is fateOpen until a connection begins to write the frame or its
+	// sender gives up, whichever is first.
+	fate atomic.Int32
 }
+
+const (
+	fateOpen = iota
+	fateWritten
+	fateDropped
+)
+
+var errDropped = errors.New("bus: the sender has given up")
+
+// dropped takes back a frame that no connection has begun to write, and none
+// will. false: one has.
+func (f *frame) dropped() bool { return f.fate.CompareAndSwap(fateOpen, fateDropped) }
 
 var (
 	_ protocol.BrokerMessage = (*frame)(nil)
@@ -69,6 +86,9 @@ func (f *frame) Required(map[protocol.ApiKey]int16) bool { return true }
 
 // RawExchange writes the request and reads its answer.
 func (f *frame) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
+	if !f.fate.CompareAndSwap(fateOpen, fateWritten) {
+		return nil, errDropped
+	}
 	if _, err := rw.Write(f.data); err != nil {
 		return nil, fmt.Errorf("write %s request: %w", f.api, err)
 	}

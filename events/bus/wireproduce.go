@@ -36,29 +36,45 @@ func sealProduce(b []byte, start int) {
 	sealFrame(b)
 }
 
-// produce sends a sealed request. sent=false means that no answer came, so the
-// batch may be in the log; then and only then err is not a kafka.Error.
-func (c *Client) produce(ctx context.Context, topic string, partition int32, data []byte, timeout time.Duration) (base int64, err error, answered bool) {
+// reach says how far a produce request came.
+type reach int
+
+const (
+	// unsent: no connection has begun to write it, and none will.
+	unsent reach = iota
+	// silent: it was written, and no answer came: the batch may be in the log.
+	silent
+	// answered: the error, if there is one, is the broker's.
+	answered
+)
+
+// produce sends a sealed request. Unless it is answered err is not a broker's
+// word, and after silent the batch may be in the log.
+func (c *Client) produce(ctx context.Context, topic string, partition int32, data []byte, timeout time.Duration) (base int64, err error, came reach) {
 	f := &frame{api: protocol.Produce, version: produceVersion, topic: topic, partition: partition, data: data}
 	cur, err := c.exchange(ctx, f, timeout)
 	if err != nil {
-		return -1, fmt.Errorf("produce to %s/%d: %w", topic, partition, err), false
+		came = silent
+		if f.dropped() {
+			came = unsent
+		}
+		return -1, fmt.Errorf("produce to %s/%d: %w", topic, partition, err), came
 	}
 	if cur.count(1) != 1 {
-		return -1, fmt.Errorf("produce to %s/%d: answer names no topic", topic, partition), false
+		return -1, fmt.Errorf("produce to %s/%d: answer names no topic", topic, partition), silent
 	}
 	cur.str()
 	if cur.count(1) != 1 {
-		return -1, fmt.Errorf("produce to %s/%d: answer names no partition", topic, partition), false
+		return -1, fmt.Errorf("produce to %s/%d: answer names no partition", topic, partition), silent
 	}
 	cur.int32()
 	code := cur.int16()
 	base = cur.int64()
 	if cur.err != nil {
-		return -1, fmt.Errorf("produce to %s/%d: %w", topic, partition, cur.err), false
+		return -1, fmt.Errorf("produce to %s/%d: %w", topic, partition, cur.err), silent
 	}
 	if code != 0 {
-		return -1, kafka.Error(code), true
+		return -1, kafka.Error(code), answered
 	}
-	return base, nil, true
+	return base, nil, answered
 }
