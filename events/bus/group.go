@@ -27,9 +27,10 @@ type GroupConfig struct {
 	JoinBackoff time.Duration
 	// CommitInterval is how often queued commits are sent. Default 200 ms.
 	CommitInterval time.Duration
-	// Balancers in order of preference. Default range, then round robin: range
-	// gives topics of equal partition counts pairwise to one member.
-	Balancers []kafka.GroupBalancer
+	// Sticky leaves partitions with the members that have them, as long as all
+	// members can do so. Otherwise range gives topics of equal partition counts
+	// pairwise to one member.
+	Sticky bool
 	// Assigned, if set, is called with each generation's partitions by topic,
 	// after the last handler of the one before has returned and before the first
 	// of the new one is called.
@@ -99,8 +100,13 @@ func (c *Client) RunGroup(ctx context.Context, cfg GroupConfig, handle func(ctx 
 		clientID: c.cfg.ClientID + "-" + strconv.FormatUint(rand.Uint64(), 36),
 	}
 	defer m.net.cut()
+	// Range is offered too: an older member of the group knows nothing else.
+	balancers := []kafka.GroupBalancer{kafka.RangeGroupBalancer{}, kafka.RoundRobinGroupBalancer{}}
+	if cfg.Sticky {
+		balancers = append([]kafka.GroupBalancer{&m.sticky}, balancers...)
+	}
 	cg, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
-		ID: cfg.Group, Topics: cfg.Topics, Brokers: c.cfg.Brokers, GroupBalancers: cfg.Balancers,
+		ID: cfg.Group, Topics: cfg.Topics, Brokers: c.cfg.Brokers, GroupBalancers: balancers,
 		Dialer:            &kafka.Dialer{ClientID: m.clientID, Timeout: dialTimeout, DialFunc: m.net.dial},
 		HeartbeatInterval: cfg.HeartbeatInterval, SessionTimeout: cfg.SessionTimeout,
 		RebalanceTimeout: cfg.RebalanceTimeout, JoinGroupBackoff: cfg.JoinBackoff,

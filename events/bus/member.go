@@ -24,6 +24,7 @@ type member struct {
 	clientID string
 
 	failing bool // a failed join has been logged
+	sticky  sticky
 
 	leaveOnce sync.Once
 	closed    chan struct{} // closed when the member has left
@@ -46,6 +47,7 @@ func (m *member) joined(gen *kafka.Generation) {
 			given[topic] = append(given[topic], int32(a.ID))
 		}
 	}
+	m.sticky.assigned(gen.ID, given)
 	if m.cfg.Assigned != nil {
 		m.cfg.Assigned(given)
 	}
