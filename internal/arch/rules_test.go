@@ -35,6 +35,7 @@ var pure = []string{
 	"services/edge/transport",
 	"services/edge/stomp",
 	"services/edge/roster",
+	"test/oracle",
 }
 
 // impureImports are what a pure package may not import, itself or below.
