@@ -132,6 +132,9 @@ func (t *task) step(d *fold.Decoded) error {
 	t.mu.Unlock()
 	t.metrics.folded(&r)
 	t.pending.add(&r)
+	for _, kind := range r.Odd {
+		t.log.Debug("event can't be as things stand", "kind", kind, "type", d.Event.Type, "source", d.Event.Source, "offset", d.Offset)
+	}
 	for _, due := range r.Dues {
 		t.dues.change(t.now(), due)
 	}

@@ -14,6 +14,7 @@ type metrics struct {
 	outputs   prometheus.Counter
 	refused   prometheus.Counter
 	gaps      prometheus.Counter
+	odd       *prometheus.CounterVec // kind
 	flushes   prometheus.Counter
 	flushed   prometheus.Counter
 	redos     prometheus.Counter
@@ -41,9 +42,11 @@ func newMetrics(service string, to prometheus.Registerer) *metrics {
 	m := &metrics{
 		records: prometheus.NewCounterVec(prometheus.CounterOpts(opts("records_total",
 			"Input records by what became of them; poison is in the dead letter topic.")), []string{"verdict"}),
-		outputs:  counter("outputs_total", "Events and mailbox entries that followed from the input."),
-		refused:  counter("outputs_refused_total", "Outputs that no broker takes; they are in the dead letter topic."),
-		gaps:     counter("gaps_total", "Gaps seen in the sequence of an edge's epoch."),
+		outputs: counter("outputs_total", "Events and mailbox entries that followed from the input."),
+		refused: counter("outputs_refused_total", "Outputs that no broker takes; they are in the dead letter topic."),
+		gaps:    counter("gaps_total", "Gaps seen in the sequence of an edge's epoch."),
+		odd: prometheus.NewCounterVec(prometheus.CounterOpts(opts("odd_total",
+			"Events that can't be as things stand, such as those of a session that has ended, by kind; nothing follows from them.")), []string{"kind"}),
 		flushes:  counter("flushes_total", "Flushes of state and position to the changelog."),
 		flushed:  counter("flushed_bytes_total", "Bytes of keys and values that flushes wrote."),
 		redos:    counter("redos_total", "Flushes that were larger than one batch."),
@@ -62,7 +65,7 @@ func newMetrics(service string, to prometheus.Registerer) *metrics {
 		trust: gauge("leases_trusted", "1 while own heartbeats come back in time, so that edges are judged."),
 	}
 	if to != nil {
-		to.MustRegister(m.records, m.outputs, m.refused, m.gaps, m.flushes, m.flushed, m.redos, m.dues, m.expiries,
+		to.MustRegister(m.records, m.outputs, m.refused, m.gaps, m.odd, m.flushes, m.flushed, m.redos, m.dues, m.expiries,
 			m.takeovers, m.restores, m.restore, m.lag, m.held, m.trust)
 	}
 	return m
@@ -73,6 +76,9 @@ func (m *metrics) folded(r *fold.Result) {
 	m.outputs.Add(float64(len(r.Outputs)))
 	if r.Gap {
 		m.gaps.Inc()
+	}
+	for _, kind := range r.Odd {
+		m.odd.WithLabelValues(kind).Inc()
 	}
 }
 

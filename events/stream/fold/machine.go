@@ -40,6 +40,8 @@ type Result struct {
 	Dues []DueChange
 	// Gap: a gap in an edge's sequence was seen for the first time.
 	Gap bool
+	// Odd are the kinds of oddity that the fold has noted.
+	Odd []string
 }
 
 // Machine folds the records of one partition. Not safe for concurrent use.
@@ -161,6 +163,6 @@ func (m *Machine) transact(in Input, r *Result) (err error) {
 	for _, c := range changes {
 		m.dirty[c.Key] = c.Value
 	}
-	r.Outputs, r.Dues = outputs, dues
+	r.Outputs, r.Dues, r.Odd = outputs, dues, tx.odd
 	return nil
 }

@@ -15,6 +15,7 @@ type Tx struct {
 	entities layered[Entity]
 	index    layered[string]
 	outputs  []Output
+	odd      []string
 	owner    Owner
 }
 
@@ -75,6 +76,14 @@ func (tx *Tx) ScanIndex(prefix string) iter.Seq2[string, Entity] {
 
 // Emit adds an output. Outputs are stamped in the order of the calls.
 func (tx *Tx) Emit(o Output) { tx.outputs = append(tx.outputs, o) }
+
+// Odd notes that the input can't be, as things stand: its writer, or this
+// reader, has a fault. The kind is a metric's label, one of a few. It changes
+// nothing else: what the fold does about it is its own business.
+func (tx *Tx) Odd(kind string) { tx.odd = append(tx.odd, kind) }
+
+// Oddities are the kinds noted so far.
+func (tx *Tx) Oddities() []string { return tx.odd }
 
 // Owner is the newest owner.started read: who owns the partition, with the
 // delays that hold from there on. During Apply of an owner.started it is that.

@@ -47,9 +47,13 @@ func (notifier) Apply(tx *stream.Tx, in stream.Input) {
 	s := step{Tx: tx, in: in}
 	switch d := in.Data.(type) {
 	case *schema.PresenceJoined:
-		s.here(d.Channel, schema.Member{User: d.User, Since: d.Since, Meta: d.Meta, Status: d.Status})
+		if s.here(d.Channel, schema.Member{User: d.User, Since: d.Since, Meta: d.Meta, Status: d.Status}) {
+			s.Odd(oddJoinedPresent)
+		}
 	case *schema.PresenceUpdated:
-		s.here(d.Channel, schema.Member{User: d.User, Since: d.Since, Meta: d.Meta, Status: d.Status})
+		if !s.here(d.Channel, schema.Member{User: d.User, Since: d.Since, Meta: d.Meta, Status: d.Status}) {
+			s.Odd(oddUpdatedAbsent)
+		}
 	case *schema.PresenceLeft:
 		s.left(d)
 	case *schema.MessagePublished:
@@ -64,6 +68,9 @@ func (notifier) Apply(tx *stream.Tx, in stream.Input) {
 		s.edgeOver(d.Edge, d.Epoch-1)
 	case *schema.EdgeExpired:
 		s.edgeOver(d.Edge, d.Epoch)
+	case *schema.OwnerStarted: // the machine keeps it
+	default:
+		s.Odd(oddMisplaced)
 	}
 }
 

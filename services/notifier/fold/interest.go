@@ -19,7 +19,10 @@ func (s step) interested(d *schema.EdgeInterested) {
 
 func (s step) uninterested(d *schema.EdgeUninterested) {
 	key := interestKey(d.Channel, d.Edge)
-	if known, ok := get[*Interest](s, key); ok && d.Epoch == known.Epoch {
+	switch known, ok := get[*Interest](s, key); {
+	case !ok:
+		s.Odd(oddNeverInterested)
+	case d.Epoch == known.Epoch:
 		s.Delete(key)
 	}
 }

@@ -4,8 +4,9 @@ import "rollcall.dev/events/schema"
 
 // here puts a member as the event says. Whether that is told as a join or as
 // an update follows from the roster, so that edges hear of each join once; a
-// repeat of what is known isn't told at all.
-func (s step) here(channel string, m schema.Member) {
+// repeat of what is known isn't told at all. It reports whether the user was
+// there before.
+func (s step) here(channel string, m schema.Member) (was bool) {
 	key := memberKey(channel, m.User)
 	known, was := get[*Member](s, key)
 	next := &Member{schema.ChannelMember{Member: m, Joined: s.in.Offset}}
@@ -14,19 +15,21 @@ func (s step) here(channel string, m schema.Member) {
 		s.count(channel, +1)
 		s.Delete(seenKey(channel))
 		s.pass(channel, schema.TypePresenceJoined)
-		return
+		return false
 	}
 	if known.says(m.Meta, m.Status) {
-		return
+		return true
 	}
 	next.Joined, next.Since = known.Joined, known.Since
 	s.Put(key, next)
 	s.pass(channel, schema.TypePresenceUpdated)
+	return true
 }
 
 func (s step) left(d *schema.PresenceLeft) {
 	key := memberKey(d.Channel, d.User)
 	if _, was := s.Get(key); !was {
+		s.Odd(oddLeftAbsent)
 		return
 	}
 	s.Delete(key)

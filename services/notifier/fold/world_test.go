@@ -28,6 +28,7 @@ type world struct {
 	offset  int64
 	clock   time.Time
 	records []stream.Record
+	odd     []string // what was noted
 }
 
 func newWorld(t tester) *world {
@@ -52,6 +53,7 @@ func (w *world) add(typ schema.Type, subject string, fenced bool, data any) []st
 	New().Apply(tx, stream.Input{Partition: partition, Offset: w.offset, Key: subject, Event: event,
 		Data: decoded, Source: schema.ParseSource(event.Source), Fenced: fenced})
 	w.store.Commit(tx)
+	w.odd = append(w.odd, tx.Oddities()...)
 	w.offset++
 	return tx.Outputs()
 }

@@ -9,6 +9,10 @@ import (
 // connected begins a session, or replaces one whole that is announced again.
 func (s step) connected(d *schema.SessionConnected) {
 	known, live := s.session(d.User, d.Session)
+	s.ofItsEdge(d.Ref)
+	if live && !d.Reannounced {
+		s.Odd(oddConnectedLive)
+	}
 	next := s.announced(d, known)
 	if live || d.Reannounced {
 		s.replace(known, next)
@@ -60,7 +64,7 @@ func (s step) replace(known, next *Session) {
 
 // subscribed adds a subscription; one of the same id is replaced.
 func (s step) subscribed(d *schema.SessionSubscribed) {
-	if before, live := s.session(d.User, d.Session); live {
+	if before, live := s.live(d.Ref, oddSubscribedUnknown); live {
 		next := *before
 		next.Subscriptions = sorted(append(slices.Clone(before.Subscriptions), d.Subscription))
 		s.change(before, &next)
@@ -69,17 +73,23 @@ func (s step) subscribed(d *schema.SessionSubscribed) {
 
 // unsubscribed takes the subscription of that id away.
 func (s step) unsubscribed(d *schema.SessionUnsubscribed) {
-	if before, live := s.session(d.User, d.Session); live {
-		next := *before
-		next.Subscriptions = slices.DeleteFunc(slices.Clone(before.Subscriptions),
-			func(sub schema.Subscription) bool { return sub.ID == d.ID })
-		s.change(before, &next)
+	before, live := s.live(d.Ref, oddUnsubscribedUnknown)
+	if !live {
+		return
 	}
+	next := *before
+	next.Subscriptions = slices.DeleteFunc(slices.Clone(before.Subscriptions),
+		func(sub schema.Subscription) bool { return sub.ID == d.ID })
+	if len(next.Subscriptions) == len(before.Subscriptions) {
+		s.Odd(oddNeverSubscribed)
+		return
+	}
+	s.change(before, &next)
 }
 
 // updated replaces meta and status.
 func (s step) updated(d *schema.SessionUpdated) {
-	before, live := s.session(d.User, d.Session)
+	before, live := s.live(d.Ref, oddUpdatedUnknown)
 	if !live {
 		return
 	}

@@ -47,11 +47,20 @@ func (s step) delay(reason schema.Reason, closeCode int) int64 {
 // ended already; if an edge has announced the session again before that record
 // landed, then the newer epoch lives on.
 func (s step) disconnected(d *schema.SessionDisconnected) {
-	session, live := s.session(d.User, d.Session)
-	if !live || s.in.Source.Kind == schema.SourceTask && d.Epoch < session.Epoch {
+	session, live := s.ending(d)
+	if !live {
 		return
 	}
 	s.endSession(session, s.ended(d.Reason, d.Initiator, s.delay(d.Reason, d.CloseCode)))
+}
+
+// ending is the session that an end is about, if it ends it.
+func (s step) ending(d *schema.SessionDisconnected) (*Session, bool) {
+	if s.in.Source.Kind != schema.SourceTask {
+		return s.live(d.Ref, oddDisconnectedUnknown)
+	}
+	session, live := s.session(d.User, d.Session)
+	return session, live && d.Epoch >= session.Epoch
 }
 
 // edgeLost ends the sessions that an edge's epochs up to one have held, and

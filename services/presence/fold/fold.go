@@ -65,6 +65,9 @@ func (presence) Apply(tx *stream.Tx, in stream.Input) {
 		s.edgeLost(d.Edge, d.Epoch)
 	case *schema.LeaveDue:
 		s.due(d)
+	case *schema.OwnerStarted: // the machine keeps it
+	default:
+		s.Odd(oddMisplaced)
 	}
 }
 

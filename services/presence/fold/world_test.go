@@ -35,6 +35,7 @@ type world struct {
 	unread  []stream.Output    // ends written by the task, not read back
 	log     []stream.Input     // all that was folded
 	records []stream.Record    // and as it stands in Kafka
+	odd     []string           // what was noted
 	skew    time.Duration      // the clocks of even and odd events are so far apart
 }
 
@@ -84,6 +85,7 @@ func (w *world) fold(in stream.Input) []stream.Output {
 	tx := w.store.Begin(w.owner)
 	New().Apply(tx, in)
 	w.store.Commit(tx)
+	w.odd = append(w.odd, tx.Oddities()...)
 	return tx.Outputs()
 }
 
@@ -158,6 +160,10 @@ func init() {
 			w.edges[arg[0]] = orElse(arg[1], "E1")
 			return w.fromEdge(schema.TypeSessionConnected, arg[0], &schema.SessionConnected{
 				Ref: w.ref(arg[0]), Meta: metaOf(arg[2]), MailboxPartition: 5})
+		},
+		"move": func(w *world, arg []string) []stream.Output { // session edge: what it says next comes from there
+			w.edges[arg[0]] = arg[1]
+			return nil
 		},
 		"announce": func(w *world, arg []string) []stream.Output { // session channels meta
 			return w.fromEdge(schema.TypeSessionConnected, arg[0], &schema.SessionConnected{

@@ -42,6 +42,12 @@ func (w *Writer) Write(typ schema.Type, key string, data any) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.Raw(key, value)
+}
+
+// Raw appends a value as it is.
+func (w *Writer) Raw(key string, value []byte) {
+	w.t.Helper()
 	rec := bus.Record{Topic: w.topic, Partition: bus.AnyPartition, Key: []byte(key), Value: value}
 	if _, err := w.producer.PublishWait(w.t.Context(), rec); err != nil {
 		w.t.Fatal(err)
