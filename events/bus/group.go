@@ -21,7 +21,8 @@ type GroupConfig struct {
 	SessionTimeout time.Duration
 	// RebalanceTimeout is how long members get to finish and rejoin. Default 10 s.
 	RebalanceTimeout time.Duration
-	// HeartbeatInterval is also how soon a member hears of a rebalance. Default 1 s.
+	// HeartbeatInterval is also how soon a member hears of a rebalance. What a
+	// member that leaves gives up waits that long. Default 300 ms.
 	HeartbeatInterval time.Duration
 	// JoinBackoff is the pause after a failed join. Default 200 ms.
 	JoinBackoff time.Duration
@@ -53,7 +54,7 @@ func (cfg *GroupConfig) setDefaults() error {
 	}{
 		{&cfg.SessionTimeout, 6 * time.Second},
 		{&cfg.RebalanceTimeout, 10 * time.Second},
-		{&cfg.HeartbeatInterval, time.Second},
+		{&cfg.HeartbeatInterval, 300 * time.Millisecond},
 		{&cfg.JoinBackoff, 200 * time.Millisecond},
 		{&cfg.CommitInterval, 200 * time.Millisecond},
 	} {

@@ -86,7 +86,7 @@ func (s *Service) loop(ctx context.Context) error {
 	err := s.cfg.Client.RunGroup(ctx, bus.GroupConfig{
 		Group: s.cfg.Group, Topics: []string{s.cfg.Input},
 		SessionTimeout: s.cfg.SessionTimeout, RebalanceTimeout: s.cfg.RebalanceTimeout,
-		Sticky: true, HeartbeatInterval: s.cfg.SessionTimeout / 6, CommitInterval: time.Second,
+		Sticky: true, HeartbeatInterval: s.cfg.SessionTimeout / 20, CommitInterval: time.Second,
 		Assigned: func(given map[string][]int32) { s.shelf.retain(given[s.cfg.Input]) },
 	}, s.handle)
 	s.shelf.retain(nil)
