@@ -69,7 +69,8 @@ type Heartbeat struct {
 	Kind     string `json:"kind"`
 	Instance string `json:"instance"`
 	// Claim is set in an edge's first record of an epoch, unique to it; that
-	// record's offset is the epoch, and Epoch is 0 in it.
+	// record's offset is the epoch. Epoch in it is the first one of the same
+	// process, 0 if it is this one.
 	Claim string `json:"claim,omitempty"`
 	// Beat counts the records of one run of an instance, so that it knows its
 	// own when they come back (canary).

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"rollcall.dev/events/bus"
 	"rollcall.dev/events/schema"
@@ -132,7 +133,15 @@ func (a *App) entered(n int64) {
 }
 
 func (a *App) status() epoch.Status {
-	return epoch.Status{Sessions: a.hub.Sessions(), Draining: a.readiness.draining(), Oldest: a.outbox.Oldest()}
+	return epoch.Status{Sessions: a.hub.Sessions(), Draining: a.readiness.draining(), Oldest: a.oldest()}
 }
 
-func (a *App) lost(reason error) { a.keeper.Renew(reason.Error()) }
+// oldest is the age of the oldest event that Kafka hasn't acknowledged, wherever
+// it waits. Events go from the hub to the outbox: looked at in that order, none
+// is missed on its way.
+func (a *App) oldest() time.Duration {
+	waits := a.hub.Oldest()
+	return max(waits, a.outbox.Oldest())
+}
+
+func (a *App) lost(epoch int64, reason error) { a.keeper.Renew(epoch, reason.Error()) }

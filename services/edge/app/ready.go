@@ -77,7 +77,7 @@ func (a *App) outboxRoom() error {
 		return nil
 	}
 	if a.outbox.Full() {
-		return fmt.Errorf("the outbox is full: Kafka has not taken events for %v", a.outbox.Oldest().Round(time.Second))
+		return fmt.Errorf("the outbox is full: Kafka has not taken events for %v", a.oldest().Round(time.Second))
 	}
 	return nil
 }
@@ -93,7 +93,7 @@ func (a *App) measure() {
 	gauge("connections", "Open WebSocket connections.", func() float64 { return float64(a.ws.Len()) })
 	gauge("epoch", "The current epoch.", func() float64 { return float64(a.keeper.Epoch()) })
 	gauge("outbox_events", "Events not yet acknowledged by Kafka.", func() float64 { return float64(a.outbox.Depth()) })
-	gauge("outbox_oldest_seconds", "Age of the oldest event not yet acknowledged.", func() float64 { return a.outbox.Oldest().Seconds() })
+	gauge("outbox_oldest_seconds", "Age of the oldest event not yet acknowledged.", func() float64 { return a.oldest().Seconds() })
 	counter("outbox_refused_total", "Events that found their lane full.", func() float64 { return float64(a.outbox.Refused()) })
 	counter("mailbox_entries_total", "Entries delivered.", func() float64 { return float64(a.mailbox.Stats().Delivered) })
 	counter("mailbox_repeats_total", "Entries dropped as repeats.", func() float64 { return float64(a.mailbox.Stats().Repeated) })

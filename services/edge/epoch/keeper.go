@@ -46,23 +46,24 @@ type Config struct {
 type Keeper struct {
 	startstop.Runner
 	cfg   Config
-	watch watch // of the loop's goroutine
+	watch watch // of the loop's goroutine, as is heard
 	from  int64 // offset in cluster.heartbeat from before the first claim
+	heard int64 // offset of the newest record there that was taken
 
 	epoch  atomic.Int64
+	told   atomic.Int64 // the epoch that beats tell
 	claims int
-	renew  chan string // why; one is enough
+	wake   chan struct{} // over has changed
 
 	mu      sync.Mutex
 	goodbye bool
+	over    int64  // the newest epoch that is known to be over
+	why     string // it is
 }
-
-// renewPause keeps a verdict that returns at once from becoming a storm.
-const renewPause = time.Second
 
 // New makes a keeper. It does no I/O.
 func New(cfg Config) *Keeper {
-	return &Keeper{cfg: cfg, watch: watch{edge: cfg.Edge, run: cfg.Run}, renew: make(chan string, 1)}
+	return &Keeper{cfg: cfg, watch: watch{edge: cfg.Edge, run: cfg.Run}, wake: make(chan struct{}, 1)}
 }
 
 // Start claims the first epoch, has a first beat acknowledged and then calls
@@ -72,12 +73,25 @@ func (k *Keeper) Start(ctx context.Context) error { return k.Run(ctx, k.begin, k
 // Epoch is the current one, 0 before the first.
 func (k *Keeper) Epoch() int64 { return k.epoch.Load() }
 
-// Renew asks for a new epoch, because the edge itself has lost something.
-func (k *Keeper) Renew(why string) {
+// Renew says that an epoch is over: something of it was lost. If it is the
+// current one, a new one is claimed.
+func (k *Keeper) Renew(epoch int64, why string) {
+	k.mu.Lock()
+	if epoch > k.over {
+		k.over, k.why = epoch, why
+	}
+	k.mu.Unlock()
 	select {
-	case k.renew <- why:
+	case k.wake <- struct{}{}:
 	default: // one is on its way already
 	}
+}
+
+// ended reports whether the current epoch is over, and why.
+func (k *Keeper) ended() (why string, ended bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.why, k.over >= k.watch.epoch
 }
 
 func (k *Keeper) begin(ctx context.Context) error {
@@ -89,6 +103,8 @@ func (k *Keeper) begin(ctx context.Context) error {
 	if err := k.claim(ctx); err != nil {
 		return err
 	}
+	k.watch.first = k.watch.epoch
+	k.told.Store(k.watch.epoch)
 	p := k.cfg.Client.NewProducer(bus.ProducerConfig{})
 	defer func() { _ = p.Close(ctx) }()
 	if _, err := p.PublishWait(ctx, k.record(k.beat(0))); err != nil {
@@ -107,7 +123,7 @@ func (k *Keeper) claim(ctx context.Context) error {
 	for {
 		k.claims++
 		hb := k.beat(0)
-		hb.Claim, hb.Epoch = k.watch.claim(k.claims), 0
+		hb.Claim, hb.Epoch = k.watch.claim(k.claims), k.watch.first
 		results, err := p.PublishWait(ctx, k.record(hb))
 		if err != nil {
 			return fmt.Errorf("claim an epoch: %w", err)
@@ -125,7 +141,7 @@ func (k *Keeper) beat(n int64) schema.Heartbeat {
 	s := k.cfg.Status()
 	return schema.Heartbeat{
 		Kind: schema.KindEdge, Instance: k.cfg.Edge, Run: k.cfg.Run, Beat: n, At: schema.At(time.Now()),
-		Epoch: k.epoch.Load(), MailboxPartition: k.cfg.MailboxPartition,
+		Epoch: k.told.Load(), MailboxPartition: k.cfg.MailboxPartition,
 		Sessions: s.Sessions, Draining: s.Draining, OldestMS: s.Oldest.Milliseconds(),
 	}
 }

@@ -155,9 +155,9 @@ func TestNoEpochIsZero(t *testing.T) {
 	}
 }
 
-// Scenario 19, the edge's half: exactly one new epoch for one gap, however
-// often and by however many it is reported.
-func TestAVerdictMakesExactlyOneNewEpoch(t *testing.T) {
+// The edge's half: exactly one new epoch for one gap, however often and by
+// however many it is reported.
+func TestScenario19GapMakesExactlyOneNewEpoch(t *testing.T) {
 	c := newCluster(t, brokertest.Brokers(t))
 	c.say(schema.Heartbeat{Kind: schema.KindPresence, Instance: "p"})
 	k, entered := c.keeper("a")
@@ -194,11 +194,13 @@ func TestRenew(t *testing.T) {
 	k, entered := c.keeper("a")
 	c.start(k)
 	first := next(t, entered)
-	k.Renew("lost something")
-	k.Renew("lost something else")
-	if second := next(t, entered); second <= first {
+	k.Renew(first, "lost something")
+	k.Renew(first, "lost something else")
+	second := next(t, entered)
+	if second <= first {
 		t.Fatalf("epoch %d after %d", second, first)
 	}
+	k.Renew(first, "lost something before that")
 	select {
 	case third := <-entered:
 		t.Fatalf("epoch %d for what the one before has healed", third)
@@ -206,8 +208,8 @@ func TestRenew(t *testing.T) {
 	}
 }
 
-// Scenario 36: the older of two edges of one name stops with an error.
-func TestTwoEdgesOfOneName(t *testing.T) {
+// The older of two edges of one name stops with an error.
+func TestScenario36TwoEdgesOfOneName(t *testing.T) {
 	c := newCluster(t, brokertest.Brokers(t))
 	older, _ := c.keeper("a")
 	c.start(older)
@@ -235,9 +237,9 @@ func TestTwoEdgesOfOneName(t *testing.T) {
 	}
 }
 
-// Kafka away: beats don't pile up to be told later as if they were fresh, and
-// the one that was under way is given up.
-func TestBeatsOfAnOutageAreNotRepeated(t *testing.T) {
+// Kafka away: beats don't pile up to be told later as if they were fresh, the
+// one that was under way is given up, and no epoch ends for it.
+func TestScenario8OutageOfTheHeartbeats(t *testing.T) {
 	if brokertest.External() {
 		t.Skip("stops its broker")
 	}
@@ -274,10 +276,17 @@ func TestBeatsOfAnOutageAreNotRepeated(t *testing.T) {
 		}
 		return nil
 	})
+	claims := 0
 	for _, hb := range c.read() {
 		if hb.Sessions == 1 {
 			t.Fatalf("beat %d of the outage came through", hb.Beat)
 		}
+		if hb.Claim != "" {
+			claims++
+		}
+	}
+	if claims != 2 || k.Epoch() != k.watch.first { // offset 0 is no epoch
+		t.Fatalf("%d claims, epoch %d after %d", claims, k.Epoch(), k.watch.first)
 	}
 }
 

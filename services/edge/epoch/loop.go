@@ -32,54 +32,86 @@ type heard struct {
 	missed error
 }
 
+// follow hears what is said of the edge and renews its epoch when that is over,
+// but not before the pause after the last time is.
 func (k *Keeper) follow(ctx context.Context, heard <-chan heard) error {
-	var pause <-chan time.Time // open while a renewal is too recent
-	renew := k.renew
+	var pacer pacer
 	for {
-		why := ""
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-pause:
-			pause, renew = nil, k.renew
-		case why = <-renew:
+		case <-pacer.over:
+			pacer.over = nil
+		case <-k.wake:
 		case h := <-heard:
-			verdict, err := k.hear(h)
-			if err != nil {
+			if err := k.hear(h); err != nil {
 				return err
 			}
-			if verdict != "" {
-				k.Renew(string(verdict))
-			}
 		}
-		if why == "" {
+		why, ended := k.ended()
+		if !ended || !pacer.ready() {
 			continue
 		}
 		k.cfg.Logger.Warn("epoch is over, claiming a new one", "edge", k.cfg.Edge, "epoch", k.watch.epoch, "reason", why)
-		if err := k.claim(ctx); err != nil {
+		if err := k.renew(ctx, heard); err != nil {
 			return err
 		}
-		k.forget()
-		k.cfg.Entered(k.watch.epoch)
-		pause, renew = time.After(renewPause), nil
+		pacer.renewed()
 	}
 }
 
-// forget drops a request to renew that was about the epoch just left.
-func (k *Keeper) forget() {
-	select {
-	case <-k.renew:
-	default:
+// renew claims an epoch and enters it. Who has slept for long may have been
+// replaced: so what was said meanwhile is read before the claim, and what was
+// said until the claim before the epoch is entered.
+func (k *Keeper) renew(ctx context.Context, heard <-chan heard) error {
+	_, next, err := k.cfg.Client.Offsets(ctx, k.cfg.Topic, 0)
+	if err != nil {
+		return fmt.Errorf("end of %s: %w", k.cfg.Topic, err)
 	}
+	if err := k.catchUp(ctx, heard, next-1); err != nil {
+		return err
+	}
+	if err := k.claim(ctx); err != nil {
+		return err
+	}
+	if err := k.catchUp(ctx, heard, k.watch.epoch); err != nil {
+		return err
+	}
+	k.cfg.Entered(k.watch.epoch)
+	// What has to be told anew counts in the backlog from here on, not before.
+	k.told.Store(k.watch.epoch)
+	return nil
 }
 
-func (k *Keeper) hear(h heard) (schema.Verdict, error) {
+// catchUp hears what stands up to an offset.
+func (k *Keeper) catchUp(ctx context.Context, heard <-chan heard, offset int64) error {
+	for k.heard < offset {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case h := <-heard:
+			if err := k.hear(h); err != nil || h.missed != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// hear takes one record. The error is ErrInUse.
+func (k *Keeper) hear(h heard) error {
 	if h.missed != nil {
 		// A verdict may be among what was missed.
 		k.cfg.Logger.Warn("heartbeats were missed", "edge", k.cfg.Edge, "reason", h.missed)
-		return "heartbeats missed", nil
+		k.Renew(k.watch.epoch, "heartbeats missed")
+		return nil
 	}
-	return k.watch.judge(&h.hb, h.offset)
+	k.heard = h.offset
+	verdict, err := k.watch.judge(&h.hb, h.offset)
+	if err == nil && verdict != "" {
+		k.Renew(k.watch.epoch, string(verdict))
+	}
+	return err
 }
 
 // read passes on what stands in cluster.heartbeat from before the first claim.
@@ -97,6 +129,10 @@ func (k *Keeper) read(ctx context.Context, out chan<- heard) {
 		case out <- heard{missed: err}:
 		case <-ctx.Done():
 		}
+		select {
+		case <-time.After(k.cfg.Interval):
+		case <-ctx.Done():
+		}
 	}
 }
 
@@ -109,7 +145,7 @@ func (k *Keeper) readOn(ctx context.Context, reader *bus.Reader, out chan<- hear
 		for _, rec := range batch.Records {
 			h := heard{offset: rec.Offset}
 			if json.Unmarshal(rec.Value, &h.hb) != nil {
-				continue // nobody's heartbeat
+				h.hb = schema.Heartbeat{} // nobody's
 			}
 			select {
 			case out <- h:

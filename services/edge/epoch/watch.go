@@ -17,15 +17,20 @@ type watch struct {
 	edge string
 	// run begins the claims of this process.
 	run   string
+	first int64 // the process's first epoch
 	epoch int64
 }
+
+// verdictOvertaken: an older process of this id, which had not heard of this
+// one, has claimed an epoch above ours. It will stop; readers keep the highest.
+const verdictOvertaken schema.Verdict = "overtaken"
 
 // judge takes a heartbeat record and says whether it ends the epoch: an empty
 // verdict if not. The error is ErrInUse.
 func (w *watch) judge(hb *schema.Heartbeat, offset int64) (schema.Verdict, error) {
 	if hb.Kind == schema.KindEdge {
-		if hb.Instance == w.edge && hb.Claim != "" && !strings.HasPrefix(hb.Claim, w.run+"/") && offset > w.epoch {
-			return "", fmt.Errorf("%w (claim at offset %d, ours at %d)", ErrInUse, offset, w.epoch)
+		if hb.Instance == w.edge && hb.Claim != "" && !strings.HasPrefix(hb.Claim, w.run+"/") {
+			return w.rival(hb, offset)
 		}
 		return "", nil
 	}
@@ -35,6 +40,23 @@ func (w *watch) judge(hb *schema.Heartbeat, offset int64) (schema.Verdict, error
 		if v.Edge == w.edge && v.Epoch == w.epoch {
 			return v.Verdict, nil
 		}
+	}
+	return "", nil
+}
+
+// rival judges a claim of another process. Which of the two is newer is told by
+// their first claims: one that has slept may claim again before it hears that
+// it was replaced.
+func (w *watch) rival(claim *schema.Heartbeat, offset int64) (schema.Verdict, error) {
+	first := claim.Epoch
+	if first == 0 {
+		first = offset
+	}
+	switch {
+	case first > w.first:
+		return "", fmt.Errorf("%w (its first claim at offset %d, ours at %d)", ErrInUse, first, w.first)
+	case offset > w.epoch:
+		return verdictOvertaken, nil
 	}
 	return "", nil
 }

@@ -8,9 +8,12 @@ import (
 )
 
 func TestWatch(t *testing.T) {
-	w := watch{edge: "edge-0", run: "run-a", epoch: 41}
+	w := watch{edge: "edge-0", run: "run-a", first: 30, epoch: 41}
 	claim := func(edge, claim string) schema.Heartbeat {
 		return schema.Heartbeat{Kind: schema.KindEdge, Instance: edge, Claim: claim}
+	}
+	renewal := func(text string, first int64) schema.Heartbeat {
+		return schema.Heartbeat{Kind: schema.KindEdge, Instance: "edge-0", Claim: text, Epoch: first}
 	}
 	verdicts := func(kind string, v ...schema.EdgeVerdict) schema.Heartbeat {
 		return schema.Heartbeat{Kind: kind, Instance: "presence-0", Verdicts: v}
@@ -30,7 +33,11 @@ func TestWatch(t *testing.T) {
 		{"own later claim", claim("edge-0", "run-a/2"), 50, "", false},
 		{"newer claim of another process", claim("edge-0", "run-b/1"), 42, "", true},
 		{"a process whose run only begins alike", claim("edge-0", "run-a2/1"), 42, "", true},
-		{"older claim of another process", claim("edge-0", "run-b/1"), 40, "", false},
+		{"newer process, claimed before our latest epoch", claim("edge-0", "run-b/1"), 40, "", true},
+		{"newer process claims again", renewal("run-b/2", 31), 60, "", true},
+		{"older claim of another process", claim("edge-0", "run-b/1"), 29, "", false},
+		{"older process claimed again, below our epoch", renewal("run-b/2", 29), 40, "", false},
+		{"older process claimed again, above our epoch", renewal("run-b/2", 29), 42, verdictOvertaken, false},
 		{"claim of another edge", claim("edge-1", "run-b/1"), 42, "", false},
 		{"beat of the former process", schema.Heartbeat{Kind: schema.KindEdge, Instance: "edge-0", Epoch: 7}, 42, "", false},
 		{"expired", verdicts(schema.KindPresence, other, expired), 60, schema.VerdictExpired, false},

@@ -12,8 +12,9 @@ import (
 // edge.started is written, partition by partition, as there is room. In an
 // epoch without sessions it goes out at once.
 func (h *Hub) Entered(epoch int64) {
+	now := h.now()
 	for c := range h.sessions.all() {
-		h.todo.announce(c, h.cfg.Outbox.PartitionOf(c.user))
+		h.todo.announce(c, h.cfg.Outbox.PartitionOf(c.user), now)
 	}
 	for ch := range h.channels.all() {
 		h.todo.ask(ch, h.cfg.Outbox.PartitionOf(ch.name))
@@ -31,8 +32,8 @@ func (h *Hub) workOff() {
 	failAll(h, h.todo.tooSlow, schema.ReasonSlowConsumer, "what is sent is not read fast enough")
 	failAll(h, h.todo.tooLarge, schema.ReasonTooLarge, "the session is too large to be told of")
 	for p := range h.cfg.Outbox.Partitions() {
-		workOff(h, schema.TopicLifecycle, p, h.todo.sessions[p], (*client).announce)
-		workOff(h, schema.TopicChannelEvents, p, h.todo.channels[p], h.askAnew)
+		h.announceOwed(p)
+		h.askOwed(p)
 	}
 }
 
@@ -43,15 +44,36 @@ func failAll(h *Hub, set map[*client]struct{}, reason schema.Reason, detail stri
 	}
 }
 
-func workOff[K comparable](h *Hub, topic string, p int, set map[K]struct{}, do func(K)) {
-	for h.cfg.Outbox.Room(topic, int32(p)) {
-		v, ok := take(&h.todo, set)
+// announceOwed tells a partition of session.lifecycle of sessions, and after
+// the last that the epoch has started.
+func (h *Hub) announceOwed(p int) {
+	for h.cfg.Outbox.Room(schema.TopicLifecycle, int32(p)) {
+		c, since, ok := h.todo.takeOwed(p)
 		if !ok {
 			break
 		}
-		do(v)
+		c.announce(since)
 	}
-	if epoch, ok := dueStarted(&h.todo, topic, p, set); ok {
+	h.todo.settled()
+	start(h, schema.TopicLifecycle, p, h.todo.sessions[p])
+}
+
+// askOwed is the same for interests in a partition of channel.events.
+func (h *Hub) askOwed(p int) {
+	for h.cfg.Outbox.Room(schema.TopicChannelEvents, int32(p)) {
+		ch, ok := take(&h.todo, h.todo.channels[p])
+		if !ok {
+			break
+		}
+		h.askAnew(ch)
+	}
+	start(h, schema.TopicChannelEvents, p, h.todo.channels[p])
+}
+
+// start writes edge.started into a partition if it is due and nothing is left
+// to be told before it.
+func start[K comparable, V any](h *Hub, topic string, p int, before map[K]V) {
+	if epoch, ok := dueStarted(&h.todo, topic, p, before); ok {
 		h.cfg.Outbox.AddStarted(topic, int32(p), epoch)
 	}
 }
@@ -99,7 +121,7 @@ func (h *Hub) markAged() {
 		aged := c.live && now-c.announced >= h.patience(c.id)
 		c.mu.Unlock()
 		if aged {
-			h.todo.announce(c, h.cfg.Outbox.PartitionOf(c.user))
+			h.todo.announce(c, h.cfg.Outbox.PartitionOf(c.user), now)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"fmt"
+	"time"
 
 	"rollcall.dev/events/schema"
 	"rollcall.dev/services/edge/outbox"
@@ -13,14 +14,17 @@ import (
 // emit sends an event of the session. done, if set, is called when Kafka has
 // it, or has the announcement that stands in for it. mu is held.
 func (c *client) emit(t schema.Type, data any, must bool, done func(ok bool)) {
+	c.tell(outbox.Event{Type: t, Data: data, Must: must}, done)
+}
+
+// tell is emit for an event that may have waited already.
+func (c *client) tell(ev outbox.Event, done func(ok bool)) {
+	ev.Topic, ev.Key, ev.Done, ev.Refused = schema.TopicLifecycle, c.user, c.acknowledged(ev.Type, done), c.refused
 	c.pending.Add(1)
-	taken := c.hub.cfg.Outbox.Add(outbox.Event{
-		Topic: schema.TopicLifecycle, Key: c.user, Type: t, Data: data, Must: must, Done: c.acknowledged(t, done), Refused: c.refused,
-	})
-	if !taken {
+	if !c.hub.cfg.Outbox.Add(ev) {
 		c.pending.Add(-1)
 		c.owe(done)
-		c.hub.todo.announce(c, c.hub.cfg.Outbox.PartitionOf(c.user))
+		c.hub.todo.announce(c, c.hub.cfg.Outbox.PartitionOf(c.user), c.hub.now()-ev.Waited)
 	}
 }
 
@@ -80,8 +84,9 @@ func vital(t schema.Type) bool {
 	return t == schema.TypeMessagePublished || t == schema.TypeSessionDisconnected
 }
 
-// announce tells the log of the whole session as it is now.
-func (c *client) announce() {
+// announce tells the log of the whole session as it is now, which was due since
+// then.
+func (c *client) announce(since time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.live {
@@ -91,7 +96,7 @@ func (c *client) announce() {
 	c.owed = nil
 	c.announced = c.hub.now()
 	c.hub.metrics.reannounced.Inc()
-	c.emit(schema.TypeSessionConnected, c.connected(true), false, allOf(owed))
+	c.tell(outbox.Event{Type: schema.TypeSessionConnected, Data: c.connected(true), Waited: c.announced - since}, allOf(owed))
 }
 
 func allOf(dones []func(bool)) func(bool) {

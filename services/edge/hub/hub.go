@@ -115,6 +115,17 @@ func (h *Hub) run(ctx context.Context) error {
 // Sessions is the number of live ones.
 func (h *Hub) Sessions() int { return h.sessions.len() }
 
+// Oldest is the age of the oldest session event that the outbox had no room for
+// and that no announcement has made good yet; 0 if there is none. In a new epoch
+// every session counts until it is told anew.
+func (h *Hub) Oldest() time.Duration {
+	since := h.todo.oldest()
+	if since == 0 {
+		return 0
+	}
+	return h.now() - since
+}
+
 // Drain ends all sessions, and those that come, as server_shutdown, and the
 // interest in every channel.
 func (h *Hub) Drain() {

@@ -13,7 +13,8 @@ type todo struct {
 	wake chan struct{}
 
 	mu       sync.Mutex
-	sessions []map[*client]struct{}  // to be announced, per partition of session.lifecycle
+	sessions []owed                  // to be announced, per partition of session.lifecycle
+	under    time.Duration           // since when the announcement that is being made was due; 0: none is
 	channels []map[*channel]struct{} // to be asked for, per partition of channel.events
 	started  map[string][]bool       // edge.started is due, per topic and partition
 	epoch    int64                   // that it is due for
@@ -26,10 +27,10 @@ type todo struct {
 
 func (t *todo) init(partitions int) {
 	t.wake = make(chan struct{}, 1)
-	t.sessions = make([]map[*client]struct{}, partitions)
+	t.sessions = make([]owed, partitions)
 	t.channels = make([]map[*channel]struct{}, partitions)
 	for p := range partitions {
-		t.sessions[p], t.channels[p] = map[*client]struct{}{}, map[*channel]struct{}{}
+		t.sessions[p], t.channels[p] = owed{}, map[*channel]struct{}{}
 	}
 	t.started = map[string][]bool{
 		schema.TopicLifecycle:     make([]bool, partitions),
@@ -56,13 +57,6 @@ func add[K comparable](t *todo, set map[K]struct{}, v K, wake bool) {
 		t.signal()
 	}
 }
-
-// announce: the log is to be told of the whole session. Its lane is full as a
-// rule, so the loop's next tick is soon enough.
-func (t *todo) announce(c *client, partition int32) { add(t, t.sessions[partition], c, false) }
-
-// dropSession: there is no session to tell of any more.
-func (t *todo) dropSession(c *client, partition int32) { forget(t, t.sessions[partition], c) }
 
 // ask: the channel's interest is to be declared anew.
 func (t *todo) ask(ch *channel, partition int32) { add(t, t.channels[partition], ch, false) }
@@ -115,7 +109,7 @@ func copyOf[K comparable](t *todo, set map[K]struct{}) []K {
 	return out
 }
 
-func forget[K comparable](t *todo, set map[K]struct{}, v K) {
+func forget[K comparable, V any](t *todo, set map[K]V, v K) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(set, v)
@@ -123,7 +117,7 @@ func forget[K comparable](t *todo, set map[K]struct{}, v K) {
 
 // dueStarted reports whether a partition's edge.started can go out now, and
 // for which epoch; it is due no more then.
-func dueStarted[K comparable](t *todo, topic string, partition int, before map[K]struct{}) (epoch int64, ok bool) {
+func dueStarted[K comparable, V any](t *todo, topic string, partition int, before map[K]V) (epoch int64, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.started[topic][partition] || len(before) > 0 {

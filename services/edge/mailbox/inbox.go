@@ -11,7 +11,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"rollcall.dev/events/schema"
@@ -58,21 +57,28 @@ func (d *Delivery) add(channel string, e roster.Entry) {
 // Inbox drops what isn't for this process and what was there before. Not safe
 // for concurrent use.
 type Inbox struct {
-	edge        string
-	first, last int64 // own epochs
-	// marks are the highest sequences, per epoch addressed and source: within
-	// one flush of a task the records for two epochs of an edge, one old and
-	// one new, each have rising sequences, but not one after the other.
-	marks map[int64]map[string]schema.Sequence
-	stats Stats
+	edge   string
+	epochs []own // the newest, the last one the current
+	stats  Stats
+}
+
+// own is an epoch of this process, with the highest sequence of each source.
+// Each epoch has its own: within one flush of a task the records for two epochs
+// of an edge, one old and one new, each have rising sequences, but not one after
+// the other.
+type own struct {
+	epoch int64
+	marks map[string]schema.Sequence
 }
 
 // Stats counts entries.
 type Stats struct{ Delivered, Repeated, Foreign int64 }
 
 // keptEpochs bounds the watermarks: an epoch is addressed until the tasks have
-// read the newer one's interests.
-const keptEpochs = 4
+// read the newer one's interests. Without its watermarks repeats couldn't be
+// told any more, so what comes for an older one is dropped: the states that the
+// newer ones ask for make good for it.
+const keptEpochs = 8
 
 // maxSources bounds the watermarks of one epoch. There are as many as tasks;
 // beyond it they are forgotten together, which costs repeats of messages at
@@ -81,19 +87,24 @@ const maxSources = 10_000
 
 // NewInbox makes the inbox of an edge.
 func NewInbox(edge string) *Inbox {
-	return &Inbox{edge: edge, marks: map[int64]map[string]schema.Sequence{}}
+	return &Inbox{edge: edge}
 }
 
 // Enter notes a new epoch of this process. Entries for its former epochs are
 // still good: they carry on where the new one's states aren't there yet.
 func (b *Inbox) Enter(epoch int64) {
-	if b.first == 0 {
-		b.first = epoch
+	b.epochs = append(b.epochs, own{epoch, map[string]schema.Sequence{}})
+	if n := len(b.epochs) - keptEpochs; n > 0 {
+		b.epochs = slices.Delete(b.epochs, 0, n)
 	}
-	b.last = epoch
-	for len(b.marks) > keptEpochs {
-		delete(b.marks, slices.Min(slices.Collect(maps.Keys(b.marks))))
+}
+
+// Epoch is the current one, 0 before the first.
+func (b *Inbox) Epoch() int64 {
+	if len(b.epochs) == 0 {
+		return 0
 	}
+	return b.epochs[len(b.epochs)-1].epoch
 }
 
 // Stats is what was counted so far.
@@ -109,11 +120,11 @@ func (b *Inbox) Take(d *Delivery, key, value []byte) error {
 	if err := json.Unmarshal(value, &rec); err != nil {
 		return fmt.Errorf("decode mailbox record: %w", err)
 	}
-	if rec.Edge != b.edge || rec.Epoch < b.first || rec.Epoch > b.last {
+	marks := b.marksOf(rec.Epoch)
+	if rec.Edge != b.edge || marks == nil {
 		b.stats.Foreign += int64(len(rec.Entries))
 		return nil
 	}
-	marks := b.marksOf(rec.Epoch)
 	var errs []error
 	for i := range rec.Entries {
 		e := &rec.Entries[i]
@@ -138,13 +149,16 @@ func (b *Inbox) passOver(key, value []byte) error {
 	return fmt.Errorf("decode mailbox record: key %q is no edge's, or its value isn't JSON", key)
 }
 
+// marksOf are the watermarks of an epoch, nil if it is none of those kept.
 func (b *Inbox) marksOf(epoch int64) map[string]schema.Sequence {
-	marks := b.marks[epoch]
-	if marks == nil || len(marks) >= maxSources {
-		marks = map[string]schema.Sequence{}
-		b.marks[epoch] = marks
+	i := slices.IndexFunc(b.epochs, func(o own) bool { return o.epoch == epoch })
+	if i < 0 {
+		return nil
 	}
-	return marks
+	if marks := b.epochs[i].marks; len(marks) >= maxSources {
+		clear(marks)
+	}
+	return b.epochs[i].marks
 }
 
 func (b *Inbox) deliver(d *Delivery, source string, e *schema.MailboxEntry) error {

@@ -68,18 +68,18 @@ func TestOthersRecordsAreDropped(t *testing.T) {
 	expect(t, take(t, b, "edge-0", record(t, "edge-16", 5, source, entry(1, "a", "u"))), "")
 }
 
-// Scenario 27: a record older than the edge's epoch harms nothing, even where
-// it shares the source of what is to come.
-func TestRecordsOfEarlierProcessesAreDropped(t *testing.T) {
+// A record older than the edge's epoch harms nothing, even where it shares the
+// source of what is to come.
+func TestScenario27RecordsOfEarlierProcesses(t *testing.T) {
 	b := newInbox(5)
 	expect(t, take(t, b, "edge-0", record(t, "edge-0", 4, source, entry(9, "a", "u"))), "")
 	expect(t, take(t, b, "edge-0", record(t, "edge-0", 6, source, entry(9, "a", "u"))), "") // of a later one
 	expect(t, take(t, b, "edge-0", record(t, "edge-0", 5, source, entry(3, "a", "u"))), "a:3")
 }
 
-// Scenario 15: a notifier that died between output and flush sends the same
+// A notifier that died between output and flush sends the same
 // again, cut into other records.
-func TestRepeatsAreDroppedEntryByEntry(t *testing.T) {
+func TestScenario15RepeatsAreDroppedEntryByEntry(t *testing.T) {
 	b := newInbox(5)
 	expect(t, take(t, b, "edge-0", record(t, "edge-0", 5, source, entry(5, "a", "u"), entry(6, "a", "v"))), "a:5 a:6")
 	expect(t, take(t, b, "edge-0", record(t, "edge-0", 5, source, entry(5, "a", "u"), entry(6, "a", "v"), entry(7, "a", "w"))), "a:7")
@@ -98,19 +98,49 @@ func TestEachEpochHasItsOwnWatermark(t *testing.T) {
 	expect(t, take(t, b, "edge-0", record(t, "edge-0", 8, source, entry(12, "a", "v"))), "")
 }
 
-func TestOldWatermarksAreForgotten(t *testing.T) {
-	b := newInbox(1)
-	for epoch := int64(1); epoch < 50; epoch++ {
+// Watermarks are bounded, and what they are forgotten of is not taken again.
+func TestScenario27RepeatsForAForgottenEpochAreDropped(t *testing.T) {
+	b := newInbox()
+	for epoch := int64(1); epoch <= 50; epoch++ {
 		b.Enter(epoch)
-		take(t, b, "edge-0", record(t, "edge-0", epoch, source, entry(1, "a", "u")))
+		expect(t, take(t, b, "edge-0", record(t, "edge-0", epoch, source, entry(1, "a", "u"))), "a:1")
 	}
-	b.Enter(50)
-	if len(b.marks) > keptEpochs {
-		t.Fatalf("watermarks of %d epochs", len(b.marks))
+	for epoch := int64(1); epoch <= 50; epoch++ {
+		expect(t, take(t, b, "edge-0", record(t, "edge-0", epoch, source, entry(1, "a", "u"))), "")
 	}
-	if _, ok := b.marks[49]; !ok {
-		t.Fatal("the newest was forgotten")
+	if len(b.epochs) != keptEpochs || b.Epoch() != 50 {
+		t.Fatalf("watermarks of %d epochs, the newest %d", len(b.epochs), b.Epoch())
 	}
+}
+
+// Sources are bounded. One of a new incarnation of a topic counts for itself.
+func TestScenario27ANewIncarnationOfASource(t *testing.T) {
+	b := newInbox(5)
+	expect(t, take(t, b, "edge-0", record(t, "edge-0", 5, source, entry(90, "a", "u"))), "a:90")
+	expect(t, take(t, b, "edge-0", record(t, "edge-0", 5, "/tasks/notifier-01M/2", entry(1, "a", "u"))), "a:1")
+	expect(t, take(t, b, "edge-0", record(t, "edge-0", 5, source, entry(90, "a", "u"))), "")
+	for i := range maxSources + 10 {
+		take(t, b, "edge-0", record(t, "edge-0", 5, fmt.Sprint("/tasks/x-01M/", i), entry(1, "b", "u")))
+	}
+	if n := len(b.epochs[0].marks); n > maxSources {
+		t.Fatalf("%d sources", n)
+	}
+}
+
+// An old owner repeats late what the new one has said under the same stamps,
+// and its records and the new one's mix.
+func TestScenario27AnOldOwnerRepeatsLate(t *testing.T) {
+	b := newInbox(5)
+	old := [][]byte{
+		record(t, "edge-0", 5, source, entry(1, "a", "u"), entry(2, "a", "v")),
+		record(t, "edge-0", 5, source, entry(3, "a", "w"), entry(4, "b", "u")),
+	}
+	expect(t, take(t, b, "edge-0", record(t, "edge-0", 5, source, entry(1, "a", "u"))), "a:1")
+	expect(t, take(t, b, "edge-0", old[0]), "a:2")
+	expect(t, take(t, b, "edge-0", record(t, "edge-0", 5, source, entry(2, "a", "v"), entry(3, "a", "w"), entry(4, "b", "u"), entry(5, "a", "x"))),
+		"a:3 a:5 b:4")
+	expect(t, take(t, b, "edge-0", old[1]), "")
+	expect(t, take(t, b, "edge-0", old[0]), "")
 }
 
 func TestWhatCannotBeDecodedDoesNotStopTheRest(t *testing.T) {
@@ -150,9 +180,9 @@ func TestStatesAndCommands(t *testing.T) {
 	}
 }
 
-// Scenario 22, the mailbox's half: whatever the windows and however often a
+// The mailbox's half: whatever the windows and however often a
 // task begins anew from an earlier input, each entry comes out once, in order.
-func TestEveryEntryOnceWhateverTheWindows(t *testing.T) {
+func TestScenario22EveryEntryOnceWhateverTheWindows(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const n = 40
 		b := newInbox(5)

@@ -22,8 +22,9 @@ type Config struct {
 	Deliver func(d *Delivery)
 	// DeadLetter takes a record that can't be decoded, or in part can't.
 	DeadLetter func(rec bus.Record, reason error)
-	// Missed says that records are gone that were not read.
-	Missed func(reason error)
+	// Missed says that records are gone that were not read, of the epoch or of
+	// those before it.
+	Missed func(epoch int64, reason error)
 	Logger *slog.Logger
 }
 
@@ -49,6 +50,12 @@ func (r *Reader) Enter(epoch int64) {
 	r.inbox.Enter(epoch)
 }
 
+func (r *Reader) epoch() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.inbox.Epoch()
+}
+
 // Stats is what was counted so far.
 func (r *Reader) Stats() Stats {
 	r.mu.Lock()
@@ -70,7 +77,8 @@ func (r *Reader) run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("end of the mailbox: %w", err)
 		}
-		r.cfg.Missed(fmt.Errorf("mailbox goes on at offset %d", start))
+		// Whoever asks under a later epoch asks from now on.
+		r.cfg.Missed(r.epoch(), fmt.Errorf("mailbox goes on at offset %d", start))
 	}
 }
 

@@ -10,8 +10,8 @@ func (q *fifo[T]) len() int { return len(q.items) - q.head }
 
 func (q *fifo[T]) push(v T) { q.items = append(q.items, v) }
 
-// first is the oldest item; the queue must not be empty.
-func (q *fifo[T]) first() *T { return &q.items[q.head] }
+// all are the items in their order.
+func (q *fifo[T]) all() []T { return q.items[q.head:] }
 
 // shrinkFrom is the length from which half of the memory unused is too much.
 const shrinkFrom = 64

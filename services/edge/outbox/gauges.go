@@ -34,14 +34,13 @@ func (o *Outbox) Full() bool {
 }
 
 // Oldest is the age of the oldest event that Kafka hasn't acknowledged, counted
-// from when it was added; 0 if there is none.
+// from when it was added, or from before that if it waited elsewhere; 0 if there
+// is none.
 func (o *Outbox) Oldest() time.Duration {
 	var oldest time.Time
 	for _, topic := range topics {
 		for _, l := range o.lanes[topic] {
-			if at := l.oldest(); !at.IsZero() && (oldest.IsZero() || at.Before(oldest)) {
-				oldest = at
-			}
+			oldest = earlier(oldest, l.oldest())
 		}
 	}
 	if oldest.IsZero() {

@@ -34,7 +34,7 @@ func TestStampsHaveNoHoleInKafka(t *testing.T) {
 	producer := client.NewProducer(bus.ProducerConfig{})
 	defer producer.Close(ctx)
 	o := New(Config{Edge: "edge-0", Topics: names, Partitions: partitions, Limit: 1 << 20, Publisher: producer,
-		Lost: func(err error) { t.Errorf("lost: %v", err) }, Logger: slog.New(slog.DiscardHandler)})
+		Lost: func(_ int64, err error) { t.Errorf("lost: %v", err) }, Logger: slog.New(slog.DiscardHandler)})
 	if err := o.Start(ctx); err != nil {
 		t.Fatal(err)
 	}

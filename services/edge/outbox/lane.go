@@ -26,13 +26,16 @@ type lane struct {
 
 type waiting struct {
 	Event
-	at time.Time
+	at time.Time // when it was added
 }
+
+// since is from when on its age counts.
+func (w *waiting) since() time.Time { return w.at.Add(-w.Waited) }
 
 // flight is an event at the producer.
 type flight struct {
-	at   time.Time // when it was added
-	size int
+	since time.Time
+	size  int
 }
 
 // Window of events at the producer, per lane. It keeps the producer's batches
@@ -72,10 +75,10 @@ func (l *lane) enter(epoch int64) {
 	l.epoch, l.last = epoch, 0
 }
 
-func (l *lane) left(at time.Time, size int) {
+func (l *lane) left(since time.Time, size int) {
 	l.ackMu.Lock()
 	defer l.ackMu.Unlock()
-	l.inFlight.push(flight{at, size})
+	l.inFlight.push(flight{since, size})
 	l.size += size
 }
 
@@ -94,19 +97,30 @@ func (l *lane) landed() {
 	l.size -= l.inFlight.pop().size
 }
 
-// oldest is when the oldest unacknowledged event was added, zero if there is none.
-func (l *lane) oldest() time.Time {
+// oldest is from when on the age of the oldest unacknowledged event counts, zero
+// if there is none. The first isn't always the oldest: others may have waited
+// elsewhere before.
+func (l *lane) oldest() (oldest time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ackMu.Lock()
 	defer l.ackMu.Unlock()
-	switch {
-	case l.inFlight.len() > 0:
-		return l.inFlight.first().at
-	case l.waiting.len() > 0:
-		return l.waiting.first().at
+	for _, f := range l.inFlight.all() {
+		oldest = earlier(oldest, f.since)
 	}
-	return time.Time{}
+	all := l.waiting.all()
+	for i := range all {
+		oldest = earlier(oldest, all[i].since())
+	}
+	return oldest
+}
+
+// earlier is the earlier of two times, of which zero is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // depth is how many events are waiting or in flight.

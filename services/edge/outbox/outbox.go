@@ -26,6 +26,9 @@ type Event struct {
 	Data any
 	// Must: taken beyond the bound. For the end of a session alone.
 	Must bool
+	// Waited is how long it has waited already for what stands before Add: its
+	// age counts from there.
+	Waited time.Duration
 	// Done, if set, is called once: true when Kafka has the event, false when
 	// it will never have it. It must not block.
 	Done func(ok bool)
@@ -48,8 +51,9 @@ type Config struct {
 	Limit     int
 	Publisher Publisher
 	// Lost is called, from the producer's goroutine, when an event that had its
-	// stamp is lost for good: readers will see a gap. It must not block.
-	Lost   func(reason error)
+	// stamp is lost for good: readers will see a gap in the epoch. It must not
+	// block.
+	Lost   func(epoch int64, reason error)
 	Logger *slog.Logger
 }
 
@@ -189,12 +193,12 @@ func (o *Outbox) handOver(l *lane, w waiting) error {
 			{Key: schema.HeaderUUID, Value: []byte(id)},
 			{Key: schema.HeaderContentType, Value: []byte(schema.ContentType)},
 		}}
-	l.left(w.at, len(value))
-	done, refused := w.Done, w.Refused
+	l.left(w.since(), len(value))
+	done, refused, epoch := w.Done, w.Refused, l.epoch
 	err = o.cfg.Publisher.Publish(context.Background(), rec, func(r bus.Result) {
 		l.landed()
 		if r.Err != nil && !errors.Is(r.Err, bus.ErrClosed) {
-			o.cfg.Lost(r.Err)
+			o.cfg.Lost(epoch, r.Err)
 		}
 		if errors.Is(r.Err, bus.ErrRecordTooLarge) {
 			refuse(refused, r.Err) // a new epoch would only repeat it

@@ -78,7 +78,7 @@ func newOutbox(t *testing.T, limit int, change func(*Config)) (*Outbox, *fakeKaf
 	t.Helper()
 	kafka := &fakeKafka{}
 	cfg := Config{Edge: "edge-0", Partitions: 4, Limit: limit, Publisher: kafka,
-		Lost: func(error) {}, Logger: slog.New(slog.DiscardHandler)}
+		Lost: func(int64, error) {}, Logger: slog.New(slog.DiscardHandler)}
 	if change != nil {
 		change(&cfg)
 	}
@@ -201,18 +201,19 @@ func TestARefusedRecordLeavesNoHole(t *testing.T) {
 }
 
 func TestALostRecordIsReported(t *testing.T) {
-	var lost []error
-	o, kafka := newOutbox(t, 10, func(c *Config) { c.Lost = func(err error) { lost = append(lost, err) } })
-	o.Enter(1)
+	var lost []int64 // epochs
+	o, kafka := newOutbox(t, 10, func(c *Config) { c.Lost = func(epoch int64, _ error) { lost = append(lost, epoch) } })
+	o.Enter(7)
 	var done []bool
 	for range 2 {
 		ev := subscribed("alice", "a")
 		ev.Done = func(ok bool) { done = append(done, ok) }
 		o.Add(ev)
 	}
+	o.Enter(9)
 	kafka.ack(1, errors.New("message too large"))
 	kafka.ack(1, bus.ErrClosed) // our own end is no loss that a new epoch could mend
-	if len(lost) != 1 || fmt.Sprint(done) != "[false false]" {
+	if fmt.Sprint(lost) != "[7]" || fmt.Sprint(done) != "[false false]" {
 		t.Fatalf("lost %v, done %v", lost, done)
 	}
 }
@@ -294,6 +295,31 @@ func TestOldestCountsFromAdd(t *testing.T) {
 		}
 		kafka.ack(1, nil) // bob's
 		kafka.ack(1, nil)
+		if d := o.Oldest(); d != 0 {
+			t.Fatalf("oldest %v of nothing", d)
+		}
+	})
+}
+
+// An event that has waited elsewhere before is the oldest though others are
+// before it, in the lane and at the producer.
+func TestOldestCountsWhatWaitedBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, kafka := newOutbox(t, 10, nil)
+		late := subscribed("alice", "b")
+		late.Waited = time.Minute
+		o.Add(subscribed("alice", "a"))
+		o.Add(late)
+		if d := o.Oldest(); d != time.Minute {
+			t.Fatalf("oldest in the lane %v", d)
+		}
+		time.Sleep(time.Second)
+		o.Enter(1)
+		o.pump()
+		if d := o.Oldest(); d != time.Minute+time.Second {
+			t.Fatalf("oldest at the producer %v", d)
+		}
+		kafka.ack(2, nil)
 		if d := o.Oldest(); d != 0 {
 			t.Fatalf("oldest %v of nothing", d)
 		}
