@@ -78,6 +78,8 @@ type Heartbeat struct {
 	Beat int64  `json:"beat,omitempty"`
 	At   Time   `json:"at"`
 	HTTP string `json:"http,omitempty"`
+	// Ask is set by who waits for the edges' next beats: they beat at once.
+	Ask bool `json:"ask,omitempty"`
 
 	// Of edges.
 	Epoch            int64 `json:"epoch,omitempty"`
@@ -86,6 +88,10 @@ type Heartbeat struct {
 	Draining         bool  `json:"draining,omitempty"`
 	// OldestMS is the age of the oldest event that Kafka hasn't acknowledged.
 	OldestMS int64 `json:"oldest_ms,omitempty"`
+	// Heard is the offset of a record of this topic that the edge had read, or
+	// had acknowledged, before it made the beat; 0 if it doesn't tell. So what
+	// OldestMS says is younger than that record, whatever the clocks say.
+	Heard int64 `json:"heard,omitempty"`
 	// Stopped says goodbye: the epoch holds no session any more and its outbox
 	// is empty.
 	Stopped bool `json:"stopped,omitempty"`

@@ -70,7 +70,7 @@ func (t *task) age(ctx context.Context) error {
 	}
 	dues, next := t.machine.Aged(t.aging.logStart, t.aging.next, agingLook)
 	for _, d := range dues {
-		w, err := t.appendDue(ctx, d)
+		w, err := t.appendDue(ctx, d, nil)
 		if err != nil {
 			return err
 		}

@@ -45,6 +45,9 @@ func (w *written) pending(position int64) bool {
 	return next == inFlight || next > position
 }
 
+// lost reports that the record isn't known to be in the log, and won't be.
+func (w *written) lost() bool { return w != nil && w.next.Load() == failed }
+
 func (w *written) done(r bus.Result) {
 	if r.Err != nil || r.Offset < 0 {
 		w.next.Store(failed)
@@ -98,6 +101,16 @@ func (d *dues) ripe(now time.Duration) (*due, bool) {
 func (d *dues) again(x *due, at time.Duration) {
 	x.at = at
 	heap.Fix(&d.queue, x.index)
+}
+
+// anew has those looked at again whose record is lost.
+func (d *dues) anew(now time.Duration) {
+	for _, x := range d.byKey {
+		if x.written.lost() {
+			x.written, x.at = nil, min(x.at, now)
+		}
+	}
+	heap.Init(&d.queue)
 }
 
 // dueQueue is a heap by the time to look.

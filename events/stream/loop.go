@@ -54,7 +54,10 @@ func (t *task) fold(ctx context.Context, input <-chan chunk, readErr <-chan erro
 		case <-timer.C:
 			err = t.ripe(ctx)
 		case <-t.wake:
-			err = t.expire(ctx)
+			t.lookAt = 0
+			if err = t.expire(ctx); err == nil && t.owns {
+				err = t.ripe(ctx)
+			}
 		case rerr := <-readErr:
 			return fmt.Errorf("read the input: %w", rerr)
 		case <-ctx.Done():
@@ -74,8 +77,17 @@ func (t *task) fold(ctx context.Context, input <-chan chunk, readErr <-chan erro
 func (t *task) accept(c chunk) {
 	t.chunk = c
 	t.mu.Lock()
-	t.lag, t.heard = max(0, c.highWatermark-c.next)+int64(len(c.records)), time.Now()
+	t.lag = max(0, c.highWatermark-c.next) + int64(len(c.records))
+	t.hear(time.Now())
 	t.mu.Unlock()
+}
+
+// hear takes that the log was heard of. mu is held.
+func (t *task) hear(now time.Time) {
+	if now.Sub(t.heard) > unheard {
+		t.steady = now
+	}
+	t.heard = now
 }
 
 // forward folds as much of the chunk as there is room for, and flushes what was

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -29,6 +30,7 @@ type monitor struct {
 	begin time.Time
 	// poison takes what isn't a heartbeat. nil: it is only logged.
 	poison func(rec bus.Record, cause error)
+	asks   chan struct{} // somebody waits for the edges' next beats
 
 	mu       sync.Mutex
 	table    *lease.Table
@@ -36,6 +38,8 @@ type monitor struct {
 	breaking bool
 	peers    map[string]Peer
 	reports  map[int32]report
+	waits    map[int32]wait
+	said     map[schema.EdgeVerdict]bool // by all tasks; nil: to be made anew
 }
 
 // report is what a task says of its edges.
@@ -56,6 +60,7 @@ func newMonitor(cfg *Config, run string) *monitor {
 		cfg: cfg, log: cfg.Logger, run: run, begin: time.Now(),
 		table: lease.New(lease.Config{Lease: cfg.EdgeLease, Interval: cfg.HeartbeatInterval, Hold: breakerHold}),
 		over:  map[fold.EdgeEpoch]bool{}, peers: map[string]Peer{}, reports: map[int32]report{},
+		asks: make(chan struct{}, 1), waits: map[int32]wait{},
 	}
 }
 
@@ -68,8 +73,10 @@ func (m *monitor) report(partition int32, edges []fold.EdgeEpoch, verdicts []sch
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.table.Name(m.now(), partition, edges)
+	m.said = nil
 	if wake == nil {
 		delete(m.reports, partition)
+		delete(m.waits, partition)
 		return
 	}
 	m.reports[partition] = report{verdicts: verdicts, wake: wake}
@@ -88,13 +95,6 @@ func (m *monitor) expired(edges []fold.EdgeEpoch) []fold.EdgeEpoch {
 	return out
 }
 
-// gate is nil if no return can be waiting in an edge's outbox.
-func (m *monitor) gate() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.table.Gate(m.now())
-}
-
 // maxVerdicts bounds a heartbeat; an edge that isn't named now is named once
 // others have reacted.
 const maxVerdicts = 256
@@ -103,21 +103,31 @@ const maxVerdicts = 256
 func (m *monitor) verdicts() []schema.EdgeVerdict {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := m.now()
-	seen := map[schema.EdgeVerdict]bool{}
-	var all []schema.EdgeVerdict
-	for _, r := range m.reports {
-		for _, v := range r.verdicts {
-			if !seen[v] && m.table.Alive(now, v.Edge, v.Epoch) {
-				seen[v] = true
-				all = append(all, v)
+	all := m.pending()
+	return all[:min(len(all), maxVerdicts)]
+}
+
+// pending are the verdicts that the edges have not answered yet. mu is held.
+func (m *monitor) pending() []schema.EdgeVerdict {
+	if m.said == nil {
+		m.said = map[schema.EdgeVerdict]bool{}
+		for _, r := range m.reports {
+			for _, v := range r.verdicts {
+				m.said[v] = true
 			}
+		}
+	}
+	now := m.now()
+	var all []schema.EdgeVerdict
+	for v := range m.said {
+		if m.table.Alive(now, v.Edge, v.Epoch) {
+			all = append(all, v)
 		}
 	}
 	slices.SortFunc(all, func(a, b schema.EdgeVerdict) int {
 		return cmp.Or(cmp.Compare(a.Edge, b.Edge), cmp.Compare(a.Epoch, b.Epoch))
 	})
-	return all[:min(len(all), maxVerdicts)]
+	return all
 }
 
 // tick judges, and wakes the tasks if an edge has expired.
@@ -129,7 +139,8 @@ func (m *monitor) tick(metrics *metrics) {
 	}
 	m.breaking = breaking
 	metrics.breaking(breaking)
-	metrics.trusted(m.table.Trusted())
+	_, trusted := m.table.Trusted()
+	metrics.trusted(trusted)
 	clear(m.over)
 	for _, ee := range over {
 		m.over[ee] = true
@@ -173,6 +184,7 @@ func (m *monitor) follow(ctx context.Context, r *bus.Reader) error {
 			return err
 		}
 		m.take(b.Records)
+		m.served()
 	}
 }
 
@@ -180,7 +192,7 @@ func (m *monitor) take(recs []bus.Record) {
 	for _, rec := range recs {
 		hb, err := readHeartbeat(rec.Value)
 		if err == nil {
-			m.heard(hb)
+			m.heard(hb, rec.Offset)
 			continue
 		}
 		m.log.Error("heartbeat can't be read, it goes to the dead letter", "offset", rec.Offset, "reason", err)
@@ -200,16 +212,17 @@ func readHeartbeat(value []byte) (hb schema.Heartbeat, err error) {
 	return hb, nil
 }
 
-func (m *monitor) heard(hb schema.Heartbeat) {
+func (m *monitor) heard(hb schema.Heartbeat, offset int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
 	case hb.Kind == schema.KindEdge:
 		m.table.Beat(m.now(), hb)
+		maps.DeleteFunc(m.over, func(ee fold.EdgeEpoch, _ bool) bool { return m.table.Renewed(m.now(), ee) })
 	case hb.Kind == m.cfg.Kind:
 		m.peer(hb)
 		if hb.Run == m.run {
-			m.table.Back(m.now(), hb.Beat)
+			m.table.Back(m.now(), hb.Beat, offset)
 		}
 	}
 }

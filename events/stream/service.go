@@ -35,6 +35,7 @@ func New(cfg Config) (*Service, error) {
 	s.parts = parts{
 		cfg:      &cfg,
 		producer: cfg.Client.NewProducer(bus.ProducerConfig{}),
+		verdicts: cfg.Client.NewProducer(bus.ProducerConfig{}),
 		monitor:  newMonitor(&cfg, run),
 		board:    newBoard(),
 		metrics:  newMetrics(cfg.Fold.Name(), cfg.Registerer),
@@ -95,6 +96,7 @@ func (s *Service) loop(ctx context.Context) error {
 	monitor.Wait()
 	end, cancel := context.WithTimeout(s.StopContext(), flushGrace)
 	defer cancel()
+	_ = s.verdicts.Close(end) // what its tasks have left in it is withdrawn
 	return errors.Join(err, s.producer.Close(end), beats.Close(end))
 }
 

@@ -120,7 +120,8 @@ func (t *task) restore(ctx, writes context.Context, marker int64) error {
 
 func (t *task) adopt(machine *fold.Machine) {
 	t.mu.Lock()
-	t.machine, t.heard = machine, time.Now()
+	t.machine = machine
+	t.hear(time.Now())
 	t.mu.Unlock()
 	t.progress.flushed(machine.Position(), time.Now())
 }

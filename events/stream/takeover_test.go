@@ -44,13 +44,14 @@ func newBench(t *testing.T) *bench {
 			t.Fatal(err)
 		}
 	}
-	producer := client.NewProducer(bus.ProducerConfig{})
+	producer, verdicts := client.NewProducer(bus.ProducerConfig{}), client.NewProducer(bus.ProducerConfig{})
 	t.Cleanup(func() {
 		_ = producer.Close(ctx)
+		_ = verdicts.Close(ctx)
 		_ = client.Close()
 		cancel()
 	})
-	return &bench{t: t, ctx: ctx, parts: parts{cfg: cfg, producer: producer, monitor: newMonitor(cfg, "run"),
+	return &bench{t: t, ctx: ctx, parts: parts{cfg: cfg, producer: producer, verdicts: verdicts, monitor: newMonitor(cfg, "run"),
 		board: newBoard(), metrics: newMetrics("rooms", nil), shelf: newShelf(), patience: context.Background}}
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"rollcall.dev/events/bus"
@@ -19,6 +20,7 @@ import (
 type parts struct {
 	cfg      *Config
 	producer *bus.Producer
+	verdicts *bus.Producer // of dues and expiries, which may be withdrawn
 	monitor  *monitor
 	board    *board
 	metrics  *metrics
@@ -40,7 +42,8 @@ type task struct {
 	// writer's; -1 if that isn't known. Of whoever appends.
 	end  int64
 	kept *kept         // of the former claim, until it is known whether it holds
-	wake chan struct{} // an edge of ours has expired
+	wake chan struct{} // an edge of ours has expired, or what dues wait for has come
+	anew atomic.Bool   // a record of ours is lost
 	// progress is the claim's, over its take-overs.
 	progress *progress
 
@@ -50,6 +53,7 @@ type task struct {
 	machine *fold.Machine
 	lag     int64
 	heard   time.Time
+	steady  time.Time // since when it was heard again and again
 
 	// Of the task's goroutine alone.
 	controls int64 // own records in the input so far
@@ -58,6 +62,8 @@ type task struct {
 	edges    []fold.EdgeEpoch
 	expiring map[fold.EdgeEpoch]*expiry
 	dues     *dues
+	// lookAt is when to look at dues again at the earliest.
+	lookAt   time.Duration
 	aging    aging
 	pending  work
 	chunk    chunk // what the reader brought and isn't folded yet

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"rollcall.dev/events/bus"
 	"rollcall.dev/events/schema"
 	"rollcall.dev/events/stream/fold"
 )
@@ -12,9 +13,13 @@ const (
 	// dueAgain is when a due is looked at again that the fold has not acted on.
 	dueAgain = 5 * time.Second
 	// gateHold is how long a ripe due waits at most for edges with a backlog,
-	// gateAgain how often it looks.
+	// gateAgain how often it looks if nothing wakes it.
 	gateHold  = 60 * time.Second
-	gateAgain = 100 * time.Millisecond
+	gateAgain = 250 * time.Millisecond
+	// duesPause is between two looks at dues, so that many go together.
+	duesPause = 5 * time.Millisecond
+	// unheard is after which silence a partition, or its log, is in an outage.
+	unheard = 2 * time.Second
 	// duesAtOnce bounds the dues between two looks at the input.
 	duesAtOnce = 1000
 )
@@ -29,7 +34,7 @@ func (t *task) arm(timer *time.Timer) {
 		timer.Stop()
 		return
 	}
-	timer.Reset(max(0, at-t.now()))
+	timer.Reset(max(0, max(at, t.lookAt)-t.now()))
 }
 
 // ripe writes the dues whose delay is over, and those of what has outlived the
@@ -38,7 +43,11 @@ func (t *task) ripe(ctx context.Context) error {
 	if err := t.age(ctx); err != nil {
 		return err
 	}
-	now, gate := t.now(), t.monitor.gate()
+	if t.anew.Swap(false) {
+		t.dues.anew(t.now())
+	}
+	now, upTo := t.now(), t.clear()
+	t.lookAt = now + duesPause
 	same := map[dueID]*written{}
 	for range duesAtOnce {
 		d, ok := t.dues.ripe(now)
@@ -48,8 +57,10 @@ func (t *task) ripe(ctx context.Context) error {
 		switch {
 		case d.written.pending(t.machine.Position()):
 			t.dues.again(d, now+dueAgain)
-		case gate != nil && now < d.ripe+gateHold:
-			t.dues.again(d, min(now+gateAgain, d.ripe+gateHold))
+		case d.ripe > upTo:
+			t.lookAt = now + gateAgain
+			t.monitor.await(t.partition, t.began.Add(d.ripe), t.awaken)
+			return nil // and those behind it: they are hardly older
 		default:
 			if err := t.writeDue(ctx, d, same); err != nil {
 				return err
@@ -60,23 +71,48 @@ func (t *task) ripe(ctx context.Context) error {
 	return nil
 }
 
+// clear is the time up to which a due that was ripe then may be written: a
+// return before it would be in the log, or has been waited for long enough.
+// That time doesn't count during which nobody could be heard: returns of an
+// outage come when it is over. It may be called from any goroutine.
+func (t *task) clear() time.Duration {
+	upTo, trusted, _ := t.monitor.clear()
+	t.mu.Lock()
+	heard, steady := t.heard, t.steady
+	t.mu.Unlock()
+	at := time.Duration(-1)
+	if !upTo.IsZero() {
+		at = upTo.Sub(t.began)
+	}
+	now := t.now()
+	if trusted.IsZero() || now-heard.Sub(t.began) > unheard {
+		return at
+	}
+	if since := max(trusted.Sub(t.began), steady.Sub(t.began)); now-since > gateHold {
+		at = max(at, now-gateHold)
+	}
+	return at
+}
+
 // writeDue appends one leave.due for all that wait for the same.
 func (t *task) writeDue(ctx context.Context, d *due, same map[dueID]*written) error {
 	if w := same[d.id()]; w != nil {
 		d.written = w
 		return nil
 	}
-	w, err := t.appendDue(ctx, d.Due)
+	ripe := d.ripe
+	w, err := t.appendDue(ctx, d.Due, func() bool { return ripe <= t.clear() })
 	if err == nil {
 		d.written, same[d.id()] = w, w
 	}
 	return err
 }
 
-func (t *task) appendDue(ctx context.Context, d fold.Due) (*written, error) {
+// appendDue writes a due that is wanted as long as that says, nil for always.
+func (t *task) appendDue(ctx context.Context, d fold.Due, wanted func() bool) (*written, error) {
 	w, err := t.appendOwn(ctx, schema.TypeLeaveDue, d.User, &schema.LeaveDue{
 		User: d.User, Session: d.Session, Cause: d.Cause, OwnerEpoch: t.machine.Owner().Epoch,
-	})
+	}, wanted)
 	if err == nil {
 		t.metrics.dues.Inc()
 	}
@@ -90,7 +126,8 @@ type expiry struct {
 }
 
 // expire writes edge.expired for the epochs of this partition whose lease has
-// run out. One that the fold doesn't act on is repeated after another lease.
+// run out. One that the fold doesn't act on is repeated after another lease; one
+// that was withdrawn, since the edge is heard again, when it runs out again.
 func (t *task) expire(ctx context.Context) error {
 	if !t.owns {
 		return nil
@@ -98,12 +135,12 @@ func (t *task) expire(ctx context.Context) error {
 	now := t.now()
 	for _, ee := range t.monitor.expired(t.edges) {
 		x := t.expiring[ee]
-		if x != nil && (x.written.pending(t.machine.Position()) || now-x.at < t.cfg.EdgeLease) {
+		if x != nil && (x.written.pending(t.machine.Position()) || now-x.at < t.cfg.EdgeLease && !x.written.lost()) {
 			continue
 		}
 		w, err := t.appendOwn(ctx, schema.TypeEdgeExpired, ee.Edge, &schema.EdgeExpired{
 			Edge: ee.Edge, Epoch: ee.Epoch, OwnerEpoch: t.machine.Owner().Epoch,
-		})
+		}, func() bool { return t.monitor.isOver(ee) })
 		if err != nil {
 			return err
 		}
@@ -114,13 +151,22 @@ func (t *task) expire(ctx context.Context) error {
 	return nil
 }
 
-// appendOwn writes a record behind all that the input has, without waiting.
-func (t *task) appendOwn(ctx context.Context, typ schema.Type, key string, data any) (*written, error) {
+// appendOwn writes a record behind all that the input has, without waiting. An
+// outage may keep it from being written at once: it is withdrawn when it isn't
+// wanted any more, and with the task, and judged anew. Its producer carries
+// nothing else, or it would stay for the sake of what shares its batch.
+func (t *task) appendOwn(ctx context.Context, typ schema.Type, key string, data any, wanted func() bool) (*written, error) {
 	rec, err := t.control(typ, key, data)
 	if err != nil {
 		return nil, err
 	}
 	w := &written{}
 	w.next.Store(inFlight)
-	return w, t.producer.Publish(ctx, rec, w.done)
+	still := func() bool { return ctx.Err() == nil && (wanted == nil || wanted()) }
+	return w, t.verdicts.PublishWhile(ctx, rec, still, func(r bus.Result) {
+		if w.done(r); w.lost() {
+			t.anew.Store(true)
+			t.awaken()
+		}
+	})
 }

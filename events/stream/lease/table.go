@@ -34,6 +34,8 @@ type Edge struct {
 	// Last is its last heartbeat, and Seen when it was heard.
 	Last schema.Heartbeat
 	Seen time.Duration
+	// Clear is up to when all its events are known to be in the log.
+	Clear time.Duration
 	// Expired: its last known epoch has run out, and nothing newer was heard.
 	Expired bool
 }
@@ -45,6 +47,7 @@ type Table struct {
 	edges  map[string]*Edge
 	named  map[int32][]fold.EdgeEpoch
 	canary canary
+	proofs []proof // by offset
 	// breaking is when the breaker began to hold, if it does.
 	breaking bool
 	since    time.Duration
@@ -97,21 +100,33 @@ func (t *Table) Beat(now time.Duration, hb schema.Heartbeat) {
 	}
 	e := t.edges[hb.Instance]
 	if e == nil {
-		e = &Edge{Edge: hb.Instance}
+		e = &Edge{Edge: hb.Instance, Clear: never}
 		t.edges[hb.Instance] = e
 	}
 	if hb.Epoch < e.Last.Epoch {
 		return // the older of two edges with one id
 	}
+	if hb.Run != "" && hb.Run == e.Last.Run && hb.Beat < e.Last.Beat {
+		return // given up by its sender, and landed late
+	}
 	if hb.Epoch > e.Last.Epoch {
 		e.Expired = false
 	}
 	e.Last, e.Seen = hb, now
+	if hb.Heard > 0 {
+		e.Clear = max(e.Clear, t.vouched(&hb))
+	}
 	for ee, h := range t.leases {
 		if ee.Edge == hb.Instance && ee.Epoch <= hb.Epoch {
 			h.renewed = now
 		}
 	}
+}
+
+// Renewed reports that the lease of an epoch hasn't run out.
+func (t *Table) Renewed(now time.Duration, ee fold.EdgeEpoch) bool {
+	h := t.leases[ee]
+	return h != nil && now-h.renewed <= t.cfg.Lease
 }
 
 // Expired are the epochs whose lease has run out, by edge and epoch. Breaking

@@ -54,7 +54,7 @@ func (s *sim) run(d time.Duration) (expired string, after time.Duration) {
 			}
 		}
 		for len(s.back) > 0 && s.back[0].at <= s.now {
-			s.table.Back(s.now, s.back[0].beat)
+			s.table.Back(s.now, s.back[0].beat, s.back[0].beat)
 			s.back = s.back[1:]
 		}
 		if over, _ := s.table.Expired(s.now); len(over) > 0 {
@@ -136,13 +136,13 @@ func TestNobodyIsJudgedWhileOwnHeartbeatsAreLate(t *testing.T) {
 	delete(s.alive, "e1")
 	s.delay = 9 * time.Second
 	s.want(9*time.Second, "", 0, 0)
-	if s.table.Trusted() {
+	if _, ok := s.table.Trusted(); ok {
 		t.Error("trusted with heartbeats 9 s late")
 	}
 	s.delay = 0
 	s.live("e1", 1)
 	s.want(20*time.Second, "", 0, 0)
-	if !s.table.Trusted() {
+	if _, ok := s.table.Trusted(); !ok {
 		t.Error("not trusted again")
 	}
 	delete(s.alive, "e1")
@@ -254,50 +254,4 @@ func TestEdgesAreDroppedAfterAWhile(t *testing.T) {
 	if got := s.table.Edges(s.now + time.Hour); len(got) != 0 {
 		t.Errorf("edges after an hour: %+v", got)
 	}
-}
-
-func TestGate(t *testing.T) {
-	for name, c := range map[string]struct {
-		edge  func(s *sim)
-		later time.Duration
-		open  bool
-	}{
-		"nobody":                {func(*sim) {}, 0, true},
-		"healthy":               {func(s *sim) { s.live("e1", 1); s.name(0, e("e1", 1)) }, 0, true},
-		"small backlog":         {func(s *sim) { s.liveAs("e1", 1000) }, 0, true},
-		"backlog":               {func(s *sim) { s.liveAs("e1", 1001) }, 0, false},
-		"leased, never heard":   {func(s *sim) { s.name(0, e("e1", 1)) }, 0, false},
-		"heard, fresh":          {func(s *sim) { s.live("e1", 1) }, 1500 * time.Millisecond, true},
-		"heard, silent":         {func(s *sim) { s.live("e1", 1) }, 3600 * time.Millisecond, false},
-		"heard, long gone":      {func(s *sim) { s.live("e1", 1) }, 8 * time.Second, true},
-		"leased, long silent":   {func(s *sim) { s.live("e1", 1); s.name(0, e("e1", 1)) }, 4 * time.Second, false},
-		"said goodbye, silent":  {func(s *sim) { s.live("e1", 1); s.alive["e1"] = goodbye("e1") }, 4 * time.Second, true},
-		"goodbye with old news": {func(s *sim) { hb := goodbye("e1"); hb.OldestMS = 9999; s.alive["e1"] = hb }, 0, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := newSim(t)
-			c.edge(s)
-			s.run(3 * time.Second)
-			s.alive = map[string]schema.Heartbeat{}
-			s.run(c.later)
-			if err := s.table.Gate(s.now); (err == nil) != c.open {
-				t.Errorf("gate: %v", err)
-			}
-		})
-	}
-}
-
-func TestGateIsShutInDoubt(t *testing.T) {
-	s := newSim(t)
-	if s.table.Gate(0) == nil {
-		t.Error("open before the first own heartbeat is back")
-	}
-}
-
-func (s *sim) liveAs(edge string, oldest int64) {
-	s.alive[edge] = schema.Heartbeat{Kind: schema.KindEdge, Instance: edge, Epoch: 1, OldestMS: oldest}
-}
-
-func goodbye(edge string) schema.Heartbeat {
-	return schema.Heartbeat{Kind: schema.KindEdge, Instance: edge, Epoch: 1, Stopped: true}
 }

@@ -12,18 +12,28 @@ import (
 // late speaks of a backlog as it was: it is given up rather than repeated.
 const stuckAfter = 3
 
-// beats sends one beat per interval. At most one is under way.
+// askedPause, a part of an interval, is between two beats for the asking.
+const askedPause = 4
+
+// beats sends one beat per interval, and one at once if somebody asks for it. At
+// most one is under way.
 func (k *Keeper) beats(ctx context.Context) {
 	ticker := time.NewTicker(k.cfg.Interval)
 	defer ticker.Stop()
 	var s sender
 	defer func() { s.drop() }()
+	asked, pause := k.asked, (<-chan time.Time)(nil)
 	for n := int64(1); ; n++ {
 		select {
 		case <-ctx.Done():
 			k.sayGoodbye(&s, n)
 			return
 		case <-ticker.C:
+		case <-asked:
+			asked, pause = nil, time.After(k.cfg.Interval/askedPause)
+		case <-pause:
+			asked, pause = k.asked, nil
+			continue
 		}
 		if s.under != nil && !s.acked() {
 			if time.Since(s.since) >= stuckAfter*k.cfg.Interval {

@@ -52,18 +52,21 @@ type Keeper struct {
 
 	epoch  atomic.Int64
 	told   atomic.Int64 // the epoch that beats tell
+	known  atomic.Int64 // newest record of the topic that was read or acknowledged
 	claims int
+	asked  chan struct{} // somebody waits for the next beat
 	wake   chan struct{} // over has changed
 
 	mu      sync.Mutex
 	goodbye bool
 	over    int64  // the newest epoch that is known to be over
 	why     string // it is
+	since   time.Time
 }
 
 // New makes a keeper. It does no I/O.
 func New(cfg Config) *Keeper {
-	return &Keeper{cfg: cfg, watch: watch{edge: cfg.Edge, run: cfg.Run}, wake: make(chan struct{}, 1)}
+	return &Keeper{cfg: cfg, watch: watch{edge: cfg.Edge, run: cfg.Run}, wake: make(chan struct{}, 1), asked: make(chan struct{}, 1)}
 }
 
 // Start claims the first epoch, has a first beat acknowledged and then calls
@@ -78,7 +81,7 @@ func (k *Keeper) Epoch() int64 { return k.epoch.Load() }
 func (k *Keeper) Renew(epoch int64, why string) {
 	k.mu.Lock()
 	if epoch > k.over {
-		k.over, k.why = epoch, why
+		k.over, k.why, k.since = epoch, why, time.Now()
 	}
 	k.mu.Unlock()
 	select {
@@ -131,6 +134,7 @@ func (k *Keeper) claim(ctx context.Context) error {
 		if offset := results[0].Offset; offset > 0 {
 			k.watch.epoch = offset
 			k.epoch.Store(offset)
+			k.known.Store(max(k.known.Load(), offset))
 			k.cfg.Logger.Info("epoch claimed", "edge", k.cfg.Edge, "epoch", offset)
 			return nil
 		}
@@ -138,12 +142,25 @@ func (k *Keeper) claim(ctx context.Context) error {
 }
 
 func (k *Keeper) beat(n int64) schema.Heartbeat {
+	known := k.known.Load() // before the backlog is looked at
 	s := k.cfg.Status()
+	s.Oldest = max(s.Oldest, k.owed())
 	return schema.Heartbeat{
 		Kind: schema.KindEdge, Instance: k.cfg.Edge, Run: k.cfg.Run, Beat: n, At: schema.At(time.Now()),
 		Epoch: k.told.Load(), MailboxPartition: k.cfg.MailboxPartition,
-		Sessions: s.Sessions, Draining: s.Draining, OldestMS: s.Oldest.Milliseconds(),
+		Sessions: s.Sessions, Draining: s.Draining, OldestMS: s.Oldest.Milliseconds(), Heard: known,
 	}
+}
+
+// owed is for how long a new epoch has been owed, and with it what was lost of
+// the present one.
+func (k *Keeper) owed() time.Duration {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.since.IsZero() || k.over < k.told.Load() {
+		return 0
+	}
+	return max(time.Millisecond, time.Since(k.since))
 }
 
 func (k *Keeper) record(hb schema.Heartbeat) bus.Record {

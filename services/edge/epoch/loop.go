@@ -107,6 +107,13 @@ func (k *Keeper) hear(h heard) error {
 		return nil
 	}
 	k.heard = h.offset
+	k.known.Store(max(k.known.Load(), h.offset))
+	if h.hb.Ask {
+		select {
+		case k.asked <- struct{}{}:
+		default:
+		}
+	}
 	verdict, err := k.watch.judge(&h.hb, h.offset)
 	if err == nil && verdict != "" {
 		k.Renew(k.watch.epoch, string(verdict))
