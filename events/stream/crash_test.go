@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -174,6 +175,48 @@ func flushedAll(ctx context.Context, l *tail) bool {
 		}
 	}
 	return false
+}
+
+// Invariant 8: a member joins again only when its flush in flight has ended.
+func TestRejoinsOnlyWhenTheFlushHasEnded(t *testing.T) {
+	broker := brokertest.Start(t)
+	w := worldOn(t, broker.Addrs(), 1)
+	s := w.start(w.config("a"))
+	w.running(s, 0)
+	flushing, end := make(chan struct{}), make(chan struct{})
+	cluster := broker.Cluster()
+	var first sync.Once
+	cluster.ControlKey(0, func(req kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		if req.(*kmsg.ProduceRequest).Topics[0].Topic == w.topics.PresenceState() {
+			first.Do(func() {
+				close(flushing)
+				cluster.SleepControl(func() { <-end })
+			})
+		}
+		return nil, nil, false
+	})
+	w.connect("e1", 1, "alice")
+	<-flushing
+	var joins atomic.Int64
+	cluster.ControlKey(11, func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		joins.Add(1)
+		return nil, nil, false
+	})
+	w.start(w.config("b"))
+	if err := s.WaitState(deadline(t), 0, stream.Stopping); err != nil {
+		t.Fatal(err)
+	}
+	<-time.After(500 * time.Millisecond) // for what must not happen
+	if n := joins.Load(); n != 1 {
+		t.Errorf("%d joins while a flush is in flight, want that of the new member alone", n)
+	}
+	close(end)
+	retry(t, func() bool { return len(s.Owned()) == 1 })
+	if n := joins.Load(); n < 2 {
+		t.Errorf("%d joins in the end", n)
+	}
 }
 
 // bury stops a service that has no network, beside the test.

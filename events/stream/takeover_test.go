@@ -25,7 +25,9 @@ type bench struct {
 	parts parts
 }
 
-func newBench(t *testing.T) *bench {
+func newBench(t *testing.T) *bench { t.Helper(); return newBenchOf(t, 1) }
+
+func newBenchOf(t *testing.T, partitions int) *bench {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -35,12 +37,12 @@ func newBench(t *testing.T) *bench {
 	}
 	topics := schema.Topics{Prefix: brokertest.Prefix(t)}
 	cfg := &Config{Fold: rooms.Fold{}, Client: client, Topics: topics, Kind: schema.KindPresence, Group: "g",
-		Input: topics.Lifecycle(), Changelog: topics.PresenceState(), Partitions: 1, Instance: "i", Logger: log}
+		Input: topics.Lifecycle(), Changelog: topics.PresenceState(), Partitions: partitions, Instance: "i", Logger: log}
 	if err := cfg.check(); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{cfg.Input, cfg.Changelog} {
-		if err := client.EnsureTopics(ctx, true, bus.Topic{Name: name, Partitions: 1, Replication: 1}); err != nil {
+	for _, name := range []string{cfg.Input, cfg.Changelog, topics.Mailbox()} {
+		if err := client.EnsureTopics(ctx, true, bus.Topic{Name: name, Partitions: partitions, Replication: 1}); err != nil {
 			t.Fatal(err)
 		}
 	}

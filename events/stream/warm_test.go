@@ -12,6 +12,7 @@ import (
 	"rollcall.dev/events/schema"
 	"rollcall.dev/events/stream/fold"
 	"rollcall.dev/events/stream/internal/rooms"
+	"rollcall.dev/internal/retry"
 )
 
 // fold gives the task a record as if read from the input, and flushes it.
@@ -248,6 +249,36 @@ func TestShelfKeepsWhatComesBack(t *testing.T) {
 	}
 	if s.take(1) != nil {
 		t.Error("taken twice")
+	}
+}
+
+// An instance forgets what another has got.
+func TestNothingIsKeptOfWhatOthersHave(t *testing.T) {
+	b := newBenchOf(t, 2)
+	b.ok(b.parts.cfg.Client.EnsureTopics(b.ctx, true, bus.Topic{Name: b.parts.cfg.Topics.Heartbeat(), Partitions: 1, Replication: 1}))
+	start := func() *Service {
+		cfg := *b.parts.cfg
+		cfg.Group = cfg.Input
+		s, err := New(cfg)
+		b.ok(err)
+		b.ok(s.Start(b.ctx))
+		t.Cleanup(func() { b.ok(s.Stop(b.ctx)) })
+		return s
+	}
+	first := start()
+	b.ok(first.WaitState(b.ctx, 0, Running))
+	b.ok(first.WaitState(b.ctx, 1, Running))
+	second := start()
+	retry.Eventually(t, 20*time.Second, func() error {
+		if a, b := first.Owned(), second.Owned(); len(a) != 1 || len(b) != 1 {
+			return fmt.Errorf("they run %v and %v", a, b)
+		}
+		return nil
+	})
+	first.shelf.mu.Lock()
+	defer first.shelf.mu.Unlock()
+	if n := len(first.shelf.kept); n != 0 {
+		t.Errorf("state of %d partitions is kept", n)
 	}
 }
 
