@@ -30,12 +30,20 @@ func (c *conn) heard() { c.heardAt.Store(int64(time.Since(c.srv.epoch))) }
 // held.
 func (c *conn) extend() {
 	if c.phase == open {
-		_ = c.raw.SetReadDeadline(c.srv.epoch.Add(time.Duration(c.heardAt.Load()) + c.srv.options.ReadTimeout))
+		_ = c.raw.SetReadDeadline(c.until())
 	}
 }
 
+// until is how long the peer may be silent: a standstill of our own doesn't
+// count.
+func (c *conn) until() time.Time {
+	from := max(time.Duration(c.heardAt.Load()), c.srv.stood.look(time.Since(c.srv.epoch)))
+	return c.srv.epoch.Add(from + c.srv.options.ReadTimeout)
+}
+
 // patient decides, when a read has failed, whether to read on: if the
-// deadline passed, but something was heard since it was set. It asks a
+// deadline passed, but something was heard since it was set, or the process
+// stood still. It asks a
 // goroutine of its own: the reader's stack would double for good.
 func (c *conn) patient(err error) bool {
 	answer := make(chan bool, 1)
@@ -54,7 +62,7 @@ func (c *conn) readsOn(err error) bool {
 	if c.phase != open || !c.keepAlive {
 		return false
 	}
-	until := c.srv.epoch.Add(time.Duration(c.heardAt.Load()) + c.srv.options.ReadTimeout)
+	until := c.until()
 	if !time.Now().Before(until) {
 		return false
 	}

@@ -28,6 +28,7 @@ type Server struct {
 	offered *gws.Upgrader // for clients that offer subprotocols
 	plain   *gws.Upgrader // for those that offer none (Spring, stomp.py), or none that is spoken
 	all     registry
+	stood   standstill
 
 	mu    sync.Mutex
 	open  bool

@@ -16,6 +16,7 @@ var (
 // what a peer that counts the interval strictly needs, until ctx ends.
 func (s *Server) sweep(ctx context.Context) {
 	p := newPinger()
+	s.stood.seen.Store(int64(time.Since(s.epoch))) // it may have begun long ago
 	ticker := time.NewTicker(max(s.options.PingInterval*9/10/buckets, time.Millisecond))
 	defer ticker.Stop()
 	for turn := 0; ; turn = (turn + 1) % buckets {
@@ -23,6 +24,7 @@ func (s *Server) sweep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+			s.stood.sweeps(time.Since(s.epoch))
 			s.sweepBucket(p, &s.all[turn])
 		}
 	}

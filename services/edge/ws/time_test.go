@@ -71,6 +71,47 @@ func TestSilence(t *testing.T) {
 	})
 }
 
+// A process that stood still has asked nobody for a sign of life: its silent
+// peers get their time from when it woke.
+func TestScenario12SilenceDuringAStandstillIsNobodysFault(t *testing.T) {
+	inBubble(t, Options{}, func(t *testing.T, f *fixture) {
+		p := f.overPipe()
+		start := time.Now()
+		p.want(fin|byte(opPing), "")
+		p.want(fin|byte(opPing), "")
+		time.Sleep(time.Until(start.Add(20 * time.Second)))
+		f.stood.ended.Store(int64(time.Since(f.epoch)))
+		pings := 0
+		first, _, err := p.next()
+		for ; err == nil && first == fin|byte(opPing); first, _, err = p.next() {
+			pings++
+		}
+		if waited := time.Since(start); first != closes || waited != 42500*time.Millisecond || pings < 2 {
+			t.Errorf("%#x after %v and %d pings", first, waited, pings)
+		}
+		p.Conn.Close()
+		p.handler.end(t)
+	})
+}
+
+func TestStandstill(t *testing.T) {
+	var s standstill
+	for now := range 100 * time.Second / (100 * time.Millisecond) {
+		s.sweeps(now * 100 * time.Millisecond)
+	}
+	if at := s.look(100 * time.Second); at != 0 {
+		t.Errorf("it stood still until %v, though the sweep went by", at)
+	}
+	if at := s.look(200 * time.Second); at != 200*time.Second {
+		t.Errorf("a reader woke first: %v", at)
+	}
+	s.sweeps(201 * time.Second)
+	s.sweeps(300 * time.Second)
+	if at := s.look(300 * time.Second); at != 300*time.Second {
+		t.Errorf("the sweep woke first: %v", at)
+	}
+}
+
 // A browser tab in the background sends nothing by itself, but its pongs keep
 // the session for an hour; pings come at least every interval.
 func TestPongsKeepAlive(t *testing.T) {
