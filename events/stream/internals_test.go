@@ -22,11 +22,12 @@ func entry(edge string, epoch int64, partition int32, seq int64, data string) fo
 	return fold.Stamped{Sequence: e.Sequence, Value: value, Mailbox: &fold.MailboxOutput{Edge: edge, Epoch: epoch, Partition: partition, Entry: e}}
 }
 
+// An edge between two epochs reads its entries in their order all the same.
 func TestMailboxEntriesAreGroupedByEdgeAndEpoch(t *testing.T) {
 	plain := fold.Stamped{Topic: "channel.events", Key: "room", Partition: fold.AnyPartition, ID: "id", Value: []byte("{}")}
 	recs := records(`/tasks/"x"/1`, "p.edge.mailbox", func(s string) string { return "p." + s }, []fold.Stamped{
-		entry("e1", 1, 4, 10, `{"a":1}`), plain, entry("e2", 1, 5, 11, "1"), entry(`e"1`, 1, 4, 12, "2"),
-		entry("e1", 2, 4, 13, "3"), entry("e1", 1, 4, 14, "4"),
+		entry("e1", 1, 4, 10, `{"a":1}`), plain, entry("e1", 1, 4, 11, "0"), entry("e2", 1, 5, 12, "1"),
+		entry(`e"1`, 1, 4, 13, "2"), entry("e1", 2, 4, 14, "3"), entry("e1", 1, 4, 15, "4"),
 	})
 	var got []string
 	for _, rec := range recs.recs {
@@ -47,7 +48,7 @@ func TestMailboxEntriesAreGroupedByEdgeAndEpoch(t *testing.T) {
 		}
 		got = append(got, fmt.Sprintf("%s/%d@%d %v", m.Edge, m.Epoch, rec.Partition, seqs))
 	}
-	want := []string{"e1/1@4 [10 14]", "p.channel.events room -1", "e2/1@5 [11]", `e"1/1@4 [12]`, "e1/2@4 [13]"}
+	want := []string{"e1/1@4 [10 11]", "p.channel.events room -1", "e2/1@5 [12]", `e"1/1@4 [13]`, "e1/2@4 [14]", "e1/1@4 [15]"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

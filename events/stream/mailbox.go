@@ -19,13 +19,22 @@ type mailbox struct {
 	partition int32
 }
 
+// opened is the record that the next entry for the same mailbox goes into.
+type opened struct {
+	to mailbox
+	at int
+}
+
 // records turns the outputs of a flush into records: events as they are, and
 // the mailbox entries of one edge's epoch together, in the order of their
-// sequences, in as few records as their size allows. An entry is copied once,
-// and let go of.
+// sequences, in as few records as their size allows. What is for an edge's other
+// epoch begins another record: an edge reads its entries in the order of their
+// sequences, whatever they are addressed to, or it would take a state first and
+// drop the changes and messages from before it. An entry is copied once, and let
+// go of.
 func records(source, mailboxTopic string, topic func(plain string) string, outputs []fold.Stamped) outgoing {
 	out := outgoing{recs: make([]bus.Record, 0, len(outputs)), offsets: make([]int64, 0, len(outputs))}
-	open := map[mailbox]int{}          // the index of the record to append to
+	open := map[string]opened{}        // the record to append to, per edge
 	into := make([]int, len(outputs))  // the index of each entry's record
 	sizes := make([]int, len(outputs)) // of records that hold entries, else 0
 	for i := range outputs {
@@ -35,10 +44,11 @@ func records(source, mailboxTopic string, topic func(plain string) string, outpu
 			continue
 		}
 		to := mailbox{o.Mailbox.Edge, o.Mailbox.Epoch, o.Mailbox.Partition}
-		at, ok := open[to]
-		if !ok || sizes[at]+len(o.Value) > maxMailboxRecord {
+		last, ok := open[to.edge]
+		at := last.at
+		if !ok || last.to != to || sizes[at]+len(o.Value) > maxMailboxRecord {
 			at = len(out.recs)
-			open[to] = at
+			open[to.edge] = opened{to, at}
 			head := mailboxHead(source, to)
 			sizes[at] = len(head)
 			out.add(bus.Record{Topic: mailboxTopic, Partition: to.partition, Key: []byte(to.edge), Value: head}, o.Sequence.Offset)
