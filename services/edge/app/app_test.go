@@ -81,9 +81,9 @@ func TestJoinSnapshotDiffMessageLeave(t *testing.T) {
 	}
 }
 
-// Scenario 26, the edge's half: a SUBSCRIBE receipt comes after the event is in
+// The edge's half: a SUBSCRIBE receipt comes after the event is in
 // the log and the state was delivered, not before.
-func TestReceiptOfSubscribe(t *testing.T) {
+func TestScenario26ReceiptOfSubscribe(t *testing.T) {
 	r := newRig(t, nil)
 	n := newNotifier(r)
 	c := r.raw()
@@ -110,8 +110,8 @@ func TestReceiptOfSubscribe(t *testing.T) {
 	}
 }
 
-// Scenario 23, with each interest withdrawn at once.
-func TestSubscribeUnsubscribeSubscribeWithOneID(t *testing.T) {
+// With each interest withdrawn at once.
+func TestScenario23SubscribeUnsubscribeSubscribeWithOneID(t *testing.T) {
 	r := newRig(t, func(o *Options) { o.linger = -1 })
 	n := newNotifier(r)
 	c := r.raw()
@@ -146,7 +146,7 @@ func TestSubscribeUnsubscribeSubscribeWithOneID(t *testing.T) {
 
 // A verdict on the epoch: a new one, every session and interest told anew, and
 // last, in every partition of both topics, edge.started.
-func TestVerdictMakesTheEdgeAnnounceEverythingAnew(t *testing.T) {
+func TestScenario12VerdictMakesTheEdgeAnnounceEverythingAnew(t *testing.T) {
 	r := newRig(t, nil)
 	n := newNotifier(r)
 	alice, bob := r.connect("alice"), r.connect("bob")

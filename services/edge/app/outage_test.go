@@ -91,9 +91,9 @@ func churn(c *raw) {
 	c.send("SUBSCRIBE\nid:1\ndestination:/topic/final\n\n\x00")
 }
 
-// Scenario 36: the older of two edges of one name stops with an error, and its
-// sessions are told why.
-func TestTwoEdgesOfOneName(t *testing.T) {
+// The older of two edges of one name stops with an error, and its sessions are
+// told why.
+func TestScenario36TwoEdgesOfOneName(t *testing.T) {
 	r := newRig(t, nil)
 	c := r.raw()
 	c.send(connectAlice)

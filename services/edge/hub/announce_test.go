@@ -24,7 +24,7 @@ func TestAnEpochWithoutSessionsStartsAtOnce(t *testing.T) {
 		"session.lifecycle/0@7", "channel.events/0@7", "session.lifecycle/1@7", "channel.events/1@7")
 }
 
-func TestANewEpochAnnouncesAllAndStartsLast(t *testing.T) {
+func TestScenario12ANewEpochAnnouncesAllAndStartsLast(t *testing.T) {
 	s := newStage(t)
 	a, _ := s.connect("a") // partition 1
 	subscribe(a, "1", "/topic/room2", "")
@@ -80,9 +80,9 @@ func TestStartedDoesNotOvertakeAnAnnouncementOnItsWay(t *testing.T) {
 	s.want("told", s.out.told(), "connected b again 0", "started 0", "started 0", "started 1", "started 1")
 }
 
-// Scenario 29: what the outbox refuses is told as the session is, once, when
+// What the outbox refuses is told as the session is, once, when
 // there is room again. Receipts come then; the end comes always.
-func TestWhatIsRefusedIsToldAsItIs(t *testing.T) {
+func TestScenario29WhatIsRefusedIsToldAsItIs(t *testing.T) {
 	s := newStage(t)
 	a, conn := s.connect("alice")
 	e, _ := s.connect("ended")
@@ -139,7 +139,7 @@ func TestASessionThatCannotBeToldEnds(t *testing.T) {
 	}
 }
 
-func TestAQuestionIsAskedAgainAfterFiveSeconds(t *testing.T) {
+func TestScenario25AQuestionIsAskedAgainAfterFiveSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)
 		c, _ := s.connect("alice")
@@ -161,7 +161,7 @@ func TestAQuestionIsAskedAgainAfterFiveSeconds(t *testing.T) {
 
 // The log alone must always know each session: told anew before the retention
 // ends, not all at once.
-func TestSessionsAreToldAnewInTheirOwnTime(t *testing.T) {
+func TestScenario20SessionsAreToldAnewInTheirOwnTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)
 		if want := 42 * time.Hour; s.h.cfg.Reannounce != want {

@@ -54,9 +54,9 @@ func TestFanOutSharesOneFrame(t *testing.T) {
 	}
 }
 
-// Scenario 31: a hot room returns. The mailbox carries the room once, and its
+// A hot room returns. The mailbox carries the room once, and its
 // snapshot is one frame for all who come before the next change.
-func TestAHotRoomReturns(t *testing.T) {
+func TestScenario31AHotRoomReturns(t *testing.T) {
 	s := newStage(t)
 	var members []string
 	for i := range 500 {
@@ -89,7 +89,7 @@ func TestAHotRoomReturns(t *testing.T) {
 	}
 }
 
-func TestReceiptNeedsTheEventAndTheState(t *testing.T) {
+func TestScenario26ReceiptNeedsTheEventAndTheState(t *testing.T) {
 	for _, eventFirst := range []bool{true, false} {
 		s := newStage(t)
 		c, conn := s.connect("alice")
@@ -112,7 +112,7 @@ func TestReceiptNeedsTheEventAndTheState(t *testing.T) {
 
 // While a newer state is under way something may be missed: the snapshot comes
 // at once, the receipt when it is made good.
-func TestReceiptWaitsWhileTheCacheAsksAgain(t *testing.T) {
+func TestScenario26ReceiptWaitsWhileTheCacheAsksAgain(t *testing.T) {
 	s := newStage(t)
 	a, _ := s.connect("alice")
 	subscribe(a, "1", "/topic/room", "r")
@@ -126,7 +126,7 @@ func TestReceiptWaitsWhileTheCacheAsksAgain(t *testing.T) {
 	s.want("bob", conn.got(), "RECEIPT r")
 }
 
-func TestWithdrawnSubscriptionIsConfirmedAllTheSame(t *testing.T) {
+func TestScenario23WithdrawnSubscriptionIsConfirmedAllTheSame(t *testing.T) {
 	s := newStage(t)
 	c, conn := s.connect("alice")
 	o, _ := s.connect("other")

@@ -64,10 +64,11 @@ func (w *wire) next(t *rapid.T) []Entry {
 	return window
 }
 
-// Scenarios 22, 24, 25: whatever the windows, repeats, outages, withdrawn and
+// Whatever the windows, repeats, outages, withdrawn and
 // renewed interests and the moments of SUBSCRIBE, snapshot + diffs = truth at
-// every version, and diffs name exactly what lies between two versions.
-func TestSnapshotAndDiffsAreTheTruthAtEveryVersion(t *testing.T) {
+// every version, and diffs name exactly what lies between two versions
+// (scenarios 24 and 25 too).
+func TestScenario22SnapshotAndDiffsAreTheTruthAtEveryVersion(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limits := Limits{Members: rapid.IntRange(1, 6).Draw(t, "limit"), Bytes: rapid.IntRange(60, 1000).Draw(t, "bytes")}
 		w := &wire{tr: newTruth(), request: 1}

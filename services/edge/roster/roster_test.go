@@ -110,8 +110,8 @@ func TestMessagesKeepTheirPlaceBetweenChanges(t *testing.T) {
 	}
 }
 
-// Scenario 25.
-func TestAnOldAnswerDoesNotFillANewCache(t *testing.T) {
+// State under way, interest withdrawn and renewed.
+func TestScenario25AnOldAnswerDoesNotFillANewCache(t *testing.T) {
 	tr := newTruth()
 	tr.join("ghost")
 	old := tr.state(1, 1)
@@ -127,9 +127,9 @@ func TestAnOldAnswerDoesNotFillANewCache(t *testing.T) {
 	}
 }
 
-// Scenario 24: cut off, members leave, return, leave; each subscriber is told
+// Cut off, members leave, return, leave; each subscriber is told
 // each departure once, as one difference.
-func TestAnOutageIsToldAsOneDifference(t *testing.T) {
+func TestScenario24AnOutageIsToldAsOneDifference(t *testing.T) {
 	m := newRoom(t, wide)
 	for _, u := range []string{"stays", "leaves", "returns", "changes"} {
 		m.tr.join(u)
@@ -173,8 +173,8 @@ func TestDifferenceOfUnchangedStatesIsNothing(t *testing.T) {
 	}
 }
 
-// Scenario 28, the edge's half.
-func TestStateInParts(t *testing.T) {
+// The edge's half.
+func TestScenario28StateInParts(t *testing.T) {
 	m := newRoom(t, wide)
 	for i := range 7 {
 		m.tr.join(fmt.Sprint("u", i))
@@ -258,8 +258,8 @@ func TestRosterIsTruncatedByBytesToo(t *testing.T) {
 	}
 }
 
-// Scenario 32, the edge's half: a storm is several frames of a bounded size.
-func TestALeaveStormIsCutIntoDiffs(t *testing.T) {
+// The edge's half: a storm is several frames of a bounded size.
+func TestScenario32ALeaveStormIsCutIntoDiffs(t *testing.T) {
 	m := newRoom(t, Limits{Members: 10, Bytes: 2000})
 	var storm []Entry
 	for i := range 500 {
