@@ -1,0 +1,92 @@
+// Package rest makes JSON APIs of Go types with huma: requests are checked
+// against the types before a handler sees them, whatever is wrong is a
+// [problem.Problem], and the OpenAPI 3.1 document is that of the same types.
+package rest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"rollcall.dev/internal/problem"
+)
+
+// bodyTimeout is that of the whole request. A shorter one for the body alone
+// would end, once over, the context of a request that is still handled.
+const bodyTimeout = 30 * time.Second
+
+// API is an API under construction: add operations, then Serve it.
+type API struct {
+	huma.API
+	mux *http.ServeMux
+	// slots bound the requests that are handled at a time.
+	slots chan struct{}
+}
+
+// New begins an API on a mux. At most limit requests are handled at a time,
+// what is more is told to come back.
+func New(mux *http.ServeMux, title, version, description string, limit int) *API {
+	a := &API{mux: mux, slots: make(chan struct{}, limit)}
+	a.API = humago.New(mux, huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info:    &huma.Info{Title: title, Version: version, Description: description},
+		},
+		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		DefaultFormat: "application/json",
+	})
+	a.UseMiddleware(a.admit, noStore, acceptable)
+	return a
+}
+
+// Add adds an operation. Statuses are those of the problems that it may answer
+// with beside those that every operation has.
+func Add[I, O any](a *API, op huma.Operation, handle func(context.Context, *I) (*O, *problem.Problem), statuses ...int) {
+	op.Errors = append([]int{http.StatusBadRequest, http.StatusNotAcceptable, http.StatusServiceUnavailable}, statuses...)
+	op.BodyReadTimeout = bodyTimeout
+	huma.Register(a, op, func(ctx context.Context, in *I) (*O, error) {
+		out, p := handle(ctx, in)
+		if p != nil {
+			return nil, p
+		}
+		return out, nil
+	})
+}
+
+// Serve adds the document itself, which is complete by now, at /openapi.json.
+func (a *API) Serve() error {
+	document, err := a.Document()
+	if err != nil {
+		return err
+	}
+	a.mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(document) // a client that left needs no answer
+	})
+	return nil
+}
+
+// Document is the OpenAPI 3.1 document of what was added, indented.
+func (a *API) Document() ([]byte, error) {
+	doc := a.OpenAPI()
+	for _, item := range doc.Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Delete} {
+			if op != nil {
+				// huma documents these itself: the first is 400 here, the second a defect.
+				delete(op.Responses, strconv.Itoa(http.StatusUnprocessableEntity))
+				delete(op.Responses, strconv.Itoa(http.StatusInternalServerError))
+			}
+		}
+	}
+	body, err := json.MarshalIndent(doc, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("write the OpenAPI document: %w", err)
+	}
+	return append(body, '\n'), nil
+}
