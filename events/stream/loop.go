@@ -126,6 +126,9 @@ func (t *task) take() error {
 	c.done = !c.left()
 	t.mu.Lock()
 	t.lag = max(0, c.highWatermark-c.next) + int64(len(c.records))
+	if t.lag == 0 {
+		t.level = c.at
+	}
 	if c.done && c.logStart > t.logStart {
 		t.logStart = c.logStart
 		t.machine.Forget(c.logStart)
@@ -168,6 +171,9 @@ func (t *task) step(d *fold.Decoded) error {
 func (t *task) owned(owner fold.Owner) error {
 	if owner.Claim == t.claim {
 		t.owns = true
+		t.mu.Lock()
+		t.level = t.began // the record that was just folded was written after it
+		t.mu.Unlock()
 		t.board.set(t.partition, Running, t, nil)
 		t.metrics.restore.Observe(t.now().Seconds())
 		t.log.Info("partition runs", "epoch", owner.Epoch, "took", t.now().Round(time.Millisecond))

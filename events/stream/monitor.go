@@ -40,6 +40,10 @@ type monitor struct {
 	reports  map[int32]report
 	waits    map[int32]wait
 	said     map[schema.EdgeVerdict]bool // by all tasks; nil: to be made anew
+	// position is the next offset of the heartbeats, lag how many were behind
+	// it, and level when there were last none.
+	position, lag int64
+	level         time.Time
 }
 
 // report is what a task says of its edges.
@@ -185,6 +189,16 @@ func (m *monitor) follow(ctx context.Context, r *bus.Reader) error {
 		}
 		m.take(b.Records)
 		m.served()
+		m.progress(b.Next, b.HighWatermark)
+	}
+}
+
+func (m *monitor) progress(next, highWatermark int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.position, m.lag = next, max(0, highWatermark-next)
+	if m.lag == 0 {
+		m.level = time.Now()
 	}
 }
 

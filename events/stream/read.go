@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"time"
 
 	"rollcall.dev/events/bus"
 	"rollcall.dev/events/stream/fold"
@@ -20,6 +21,8 @@ type chunk struct {
 	// next is the offset to read after it; highWatermark and logStart are the
 	// fetch's.
 	next, highWatermark, logStart int64
+	// at is when the fetch came.
+	at time.Time
 	// done: it is folded, and what it says of the log is known.
 	done bool
 }
@@ -34,7 +37,9 @@ func (t *task) read(ctx context.Context, from int64, to chan<- chunk) error {
 		if err != nil {
 			return err
 		}
+		at := time.Now()
 		for _, c := range chunks(b) {
+			c.at = at
 			for i := range c.records {
 				c.records[i] = fold.Decode(c.records[i].Record)
 			}

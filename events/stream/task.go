@@ -52,8 +52,9 @@ type task struct {
 	mu      sync.Mutex
 	machine *fold.Machine
 	lag     int64
-	heard   time.Time
+	heard   time.Time // when the log was last heard
 	steady  time.Time // since when it was heard again and again
+	level   time.Time // when it held nothing that isn't in the machine
 
 	// Of the task's goroutine alone.
 	controls int64 // own records in the input so far

@@ -15,19 +15,28 @@ import (
 // fetch comes back twice a second.
 const staleAfter = 5 * time.Second
 
+// Freshness says how much of a partition's log a state knows.
+type Freshness struct {
+	Partition int32
+	// Position is the next offset: all below it is in the state.
+	Position int64
+	// Lag is the number of records behind, when it was last heard.
+	Lag int64
+	// Fresh is when the log held nothing that isn't in the state.
+	Fresh time.Time
+	// Stale: that was a while ago. The log isn't heard, or there is much in it.
+	Stale bool
+}
+
+func freshness(partition int32, position, lag int64, level time.Time) Freshness {
+	return Freshness{Partition: partition, Position: position, Lag: lag, Fresh: level, Stale: time.Since(level) > staleAfter}
+}
+
 // View is a consistent state of one partition. It doesn't change and blocks
 // nobody.
 type View struct {
 	*fold.Snapshot
-	Partition int32
-	// Position is the next input offset: all below it is in the state.
-	Position int64
-	// Lag is the number of input records behind, when it was last heard.
-	Lag int64
-	// Fresh is when the log was last heard.
-	Fresh time.Time
-	// Stale: the log wasn't heard for a while.
-	Stale bool
+	Freshness
 }
 
 // View returns the state of a partition that runs here.
@@ -39,10 +48,7 @@ func (s *Service) View(partition int32) (View, bool) {
 	t := slot.task
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return View{
-		Snapshot: t.machine.Snapshot(), Partition: partition, Position: t.machine.Position(),
-		Lag: t.lag, Fresh: t.heard, Stale: time.Since(t.heard) > staleAfter,
-	}, true
+	return View{t.machine.Snapshot(), freshness(partition, t.machine.Position(), t.lag, t.level)}, true
 }
 
 // Position is the next input offset of a partition that runs here.
@@ -72,6 +78,13 @@ func (s *Service) WaitState(ctx context.Context, partition int32, want State) er
 
 // OwnerOf is the instance that runs a partition, by its heartbeats.
 func (s *Service) OwnerOf(partition int32) (Peer, bool) { return s.monitor.owner(partition) }
+
+// HeartbeatLog is how fresh Edges and OwnerOf are.
+func (s *Service) HeartbeatLog() Freshness {
+	s.monitor.mu.Lock()
+	defer s.monitor.mu.Unlock()
+	return freshness(0, s.monitor.position, s.monitor.lag, s.monitor.level)
+}
 
 // EdgeView is an edge as its heartbeats show it.
 type EdgeView struct {
