@@ -33,14 +33,18 @@ type API struct {
 // what is more is told to come back.
 func New(mux *http.ServeMux, title, version, description string, limit int) *API {
 	a := &API{mux: mux, slots: make(chan struct{}, limit)}
-	a.API = humago.New(mux, huma.Config{
+	config := huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
 			Info:    &huma.Info{Title: title, Version: version, Description: description},
 		},
 		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
 		DefaultFormat: "application/json",
-	})
+	}
+	// Answers may gain fields. What is asked has none that mean nothing: the
+	// types of bodies say so.
+	config.AllowAdditionalPropertiesByDefault = true
+	a.API = humago.New(mux, config)
 	a.UseMiddleware(a.admit, noStore, acceptable)
 	return a
 }
@@ -48,7 +52,7 @@ func New(mux *http.ServeMux, title, version, description string, limit int) *API
 // Add adds an operation. Statuses are those of the problems that it may answer
 // with beside those that every operation has.
 func Add[I, O any](a *API, op huma.Operation, handle func(context.Context, *I) (*O, *problem.Problem), statuses ...int) {
-	op.Errors = append([]int{http.StatusBadRequest, http.StatusNotAcceptable, http.StatusServiceUnavailable}, statuses...)
+	op.Errors = append([]int{http.StatusNotAcceptable, http.StatusServiceUnavailable}, statuses...)
 	op.BodyReadTimeout = bodyTimeout
 	huma.Register(a, op, func(ctx context.Context, in *I) (*O, error) {
 		out, p := handle(ctx, in)
@@ -72,12 +76,18 @@ func (a *API) Serve() error {
 	return nil
 }
 
+// retryAfter stands with every 503.
+var retryAfter = &huma.Param{Description: "seconds after which to ask again", Schema: &huma.Schema{Type: huma.TypeInteger}}
+
 // Document is the OpenAPI 3.1 document of what was added, indented.
 func (a *API) Document() ([]byte, error) {
 	doc := a.OpenAPI()
 	for _, item := range doc.Paths {
 		for _, op := range []*huma.Operation{item.Get, item.Post, item.Delete} {
 			if op != nil {
+				if r := op.Responses[strconv.Itoa(http.StatusServiceUnavailable)]; r != nil {
+					r.Headers = map[string]*huma.Header{"Retry-After": retryAfter}
+				}
 				// huma documents these itself: the first is 400 here, the second a defect.
 				delete(op.Responses, strconv.Itoa(http.StatusUnprocessableEntity))
 				delete(op.Responses, strconv.Itoa(http.StatusInternalServerError))

@@ -16,7 +16,8 @@ import (
 type thing struct {
 	Name string `path:"name"`
 	Body struct {
-		Size int `json:"size" minimum:"1"`
+		_    struct{} `additionalProperties:"false"`
+		Size int      `json:"size" minimum:"1"`
 	}
 }
 
@@ -31,7 +32,7 @@ func newMux(t *testing.T, limit int, handle func(context.Context, *thing) (*answ
 	mux := http.NewServeMux()
 	a := New(mux, "things", "1", "Things.", limit)
 	Add(a, huma.Operation{OperationID: "putThing", Method: http.MethodPost, Path: "/things/{name}", MaxBodyBytes: 100},
-		handle, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+		handle, http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	if err := a.Serve(); err != nil {
 		t.Fatal(err)
 	}
