@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -33,6 +34,8 @@ type Host struct {
 	stack    teardown.Stack
 	// api serves Options.Listen; ops is the same server, or one of its own.
 	api, ops *ops.Server
+	// peers asks other instances.
+	peers *http.Client
 	// client is nil until it is opened, tasks until Kafka and its topics are
 	// there.
 	client atomic.Pointer[bus.Client]
@@ -47,10 +50,9 @@ func New(service Service, o Options) (*Host, error) {
 		return nil, err
 	}
 	h := &Host{service: service, o: o, log: o.Logger,
-		topics: schema.Topics{Prefix: o.Kafka.TopicPrefix}, registry: ops.NewRegistry()}
+		topics: schema.Topics{Prefix: o.Kafka.TopicPrefix}, registry: ops.NewRegistry(), peers: newPeers()}
 	h.ready = ops.NewReadiness(ops.Check{Name: "tasks", Check: h.waiting})
-	h.makeServers()
-	return h, nil
+	return h, h.makeServers()
 }
 
 // Start returns when the tasks run; their partitions are restored behind that,

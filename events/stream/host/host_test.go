@@ -29,12 +29,13 @@ func TestMain(m *testing.M) { leakcheck.Main(m) }
 var service = host.Service{
 	Name: "rooms", Kind: schema.KindPresence, Fold: rooms.Fold{},
 	Input: schema.Topics.Lifecycle, Changelog: schema.Topics.PresenceState,
-	Mount: func(mux *http.ServeMux, h *host.Host) {
+	Mount: func(mux *http.ServeMux, h *host.Host) error {
 		mux.HandleFunc("GET /here/{key}", func(w http.ResponseWriter, r *http.Request) {
 			if _, notHere := h.View(r.PathValue("key")); notHere != nil {
 				notHere.Write(w)
 			}
 		})
+		return nil
 	},
 }
 

@@ -27,7 +27,7 @@ type Service struct {
 	Delays schema.Delays
 	// Mount puts the API on a mux. It is called by New: the host has no tasks
 	// yet, see [Host.Tasks].
-	Mount func(mux *http.ServeMux, h *Host)
+	Mount func(mux *http.ServeMux, h *Host) error
 }
 
 // Options of an instance, whatever the service.

@@ -8,21 +8,29 @@ import (
 	"os"
 
 	"rollcall.dev/internal/ops"
+	"rollcall.dev/internal/problem"
 )
 
-func (h *Host) makeServers() {
+func (h *Host) makeServers() error {
 	mux := http.NewServeMux()
-	h.service.Mount(mux, h)
-	h.api = ops.NewServer(h.o.Listen, mux, h.log)
+	if err := h.service.Mount(mux, h); err != nil {
+		return fmt.Errorf("api: %w", err)
+	}
+	h.api = ops.NewServer(h.o.Listen, problem.Mux(mux), h.log)
 	if h.o.OpsListen == "" {
 		ops.Mount(mux, h.ready, h.registry)
 		h.ops = h.api
-		return
+		return nil
 	}
 	h.ops = ops.NewServer(h.o.OpsListen, ops.Handler(h.ready, h.registry), h.log)
+	return nil
 }
 
 func (h *Host) startServers(ctx context.Context) error {
+	h.stack.AddClose("peers", func() error {
+		h.peers.CloseIdleConnections()
+		return nil
+	})
 	if err := h.startServer(ctx, "api", h.api); err != nil || h.ops == h.api {
 		return err
 	}

@@ -16,19 +16,11 @@ const rosterLimit = 10_000
 type api struct{ *host.Host }
 
 // mount puts the API on a mux.
-func mount(mux *http.ServeMux, h *host.Host) {
+func mount(mux *http.ServeMux, h *host.Host) error {
 	a := api{h}
 	mux.HandleFunc("GET /v1/channels/{channel}", a.getChannel)
 	mux.HandleFunc("POST /v1/channels/{channel}/messages", a.postMessage)
-}
-
-// freshness says how much of the log an answer knows.
-type freshness struct {
-	AsOf schema.Time `json:"as_of"`
-	// Version is the position in channel.events up to which all is in.
-	Version schema.Version `json:"version"`
-	Lag     int64          `json:"lag"`
-	Stale   bool           `json:"stale"`
+	return nil
 }
 
 // channelAnswer is what GET /v1/channels/{channel} says.
@@ -37,7 +29,10 @@ type channelAnswer struct {
 	Count     int             `json:"count"`
 	Truncated bool            `json:"truncated"`
 	Members   []schema.Member `json:"members"`
-	freshness
+	// Version is the position in channel.events up to which all is in, as
+	// subscribers are told it.
+	Version schema.Version `json:"version"`
+	host.Freshness
 }
 
 func (a api) getChannel(w http.ResponseWriter, r *http.Request) {
@@ -52,8 +47,8 @@ func (a api) getChannel(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer := channelAnswer{Channel: channel, Count: fold.Count(view, channel), Members: []schema.Member{},
-		freshness: freshness{AsOf: schema.At(view.Fresh), Lag: view.Lag, Stale: view.Stale,
-			Version: schema.Version{Partition: view.Partition, Offset: view.Position - 1}}}
+		Version:   schema.Version{Partition: view.Partition, Offset: view.Position - 1},
+		Freshness: host.FreshnessOf(view.Freshness)}
 	for member := range fold.Roster(view, channel) {
 		if len(answer.Members) == rosterLimit {
 			answer.Truncated = true

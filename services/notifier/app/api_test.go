@@ -36,7 +36,9 @@ func notStarted(t *testing.T) http.Handler {
 		t.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	mount(mux, a.Host)
+	if err := mount(mux, a.Host); err != nil {
+		t.Fatal(err)
+	}
 	return mux
 }
 
