@@ -3,6 +3,8 @@ module rollcall.dev/services/presence
 go 1.26.0
 
 require (
+	github.com/danielgtaylor/huma/v2 v2.37.2
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	pgregory.net/rapid v1.3.0
 	rollcall.dev/events/schema v0.0.0
 	rollcall.dev/events/stream v0.0.0
@@ -31,6 +33,7 @@ require (
 	github.com/twmb/franz-go/pkg/kfake v0.0.0-20260918054303-01f206a7e32c // indirect
 	github.com/twmb/franz-go/pkg/kmsg v1.15.0 // indirect
 	golang.org/x/sys v0.48.0 // indirect
+	golang.org/x/text v0.42.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 	rollcall.dev/events/bus v0.0.0-00010101000000-000000000000 // indirect
 )

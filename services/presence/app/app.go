@@ -5,6 +5,7 @@ package app
 import (
 	"rollcall.dev/events/schema"
 	"rollcall.dev/events/stream/host"
+	"rollcall.dev/services/presence/api"
 	"rollcall.dev/services/presence/fold"
 )
 
@@ -17,7 +18,7 @@ func New(o Options) (*App, error) {
 	h, err := host.New(host.Service{
 		Name: "presence", Kind: schema.KindPresence, Fold: fold.New(),
 		Input: schema.Topics.Lifecycle, Changelog: schema.Topics.PresenceState,
-		Delays: o.delays(), Mount: mount,
+		Delays: o.delays(), Mount: api.Mount,
 	}, o.Options)
 	if err != nil {
 		return nil, err
