@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"rollcall.dev/events/schema"
 	"rollcall.dev/events/stream/host"
@@ -43,6 +44,7 @@ func newRig(t *testing.T, instances ...string) *rig {
 	t.Helper()
 	r := &rig{contract: readContract(t), t: t}
 	o := hosttest.Options(t, "", brokertest.Brokers(t)...)
+	o.EdgeLease = time.Minute // edge-0 sends no heartbeats
 	var started []hosttest.Instance
 	for _, instance := range instances {
 		o.Instance = instance

@@ -16,13 +16,19 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-func TestItAnswers(t *testing.T) {
-	a, err := New(Options{Options: hosttest.Options(t, "presence-0", brokertest.Brokers(t)...)})
+func start(t *testing.T, o Options) *App {
+	t.Helper()
+	a, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	hosttest.Start(t, a)
 	hosttest.Ready(t, a)
+	return a
+}
+
+func TestItAnswers(t *testing.T) {
+	a := start(t, Options{Options: hosttest.Options(t, "presence-0", brokertest.Brokers(t)...)})
 	if status, body := hosttest.Get(t, "http://"+a.Addr()+"/v1/users/alice"); status != http.StatusOK || !strings.Contains(body, `"status":"offline"`) {
 		t.Errorf("%d %s", status, body)
 	}
