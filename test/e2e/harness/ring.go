@@ -64,6 +64,14 @@ func (r *Ring) service(kind string, n int) *Service {
 	return s
 }
 
+// Add starts one more presence or notifier and waits until it is ready.
+func (r *Ring) Add(kind string, n int) *Service {
+	r.t.Helper()
+	s := r.service(kind, n)
+	r.Restart(s)
+	return s
+}
+
 // Launch starts an instance, or one again that has ended, with its settings.
 func (r *Ring) Launch(s *Service) { s.Process = Start(r.t, s.ID, s.path, s.args...) }
 
