@@ -27,13 +27,13 @@ func Main(m *testing.M) {
 		m.Run() // its code is the exit code when TestMain returns
 		return
 	}
-	if err := serve(os.Stdin, os.Stdout); err != nil {
+	if err := Serve(os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
 }
 
-// serve runs the broker of the standalone build, in memory, until in ends.
-func serve(in io.Reader, out io.Writer) error {
+// Serve runs the broker of the standalone build, in memory, until in ends.
+func Serve(in io.Reader, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	b := broker.New(broker.Options{Listen: "127.0.0.1:0"})

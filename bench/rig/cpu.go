@@ -62,16 +62,21 @@ func processTime(pid int) time.Duration {
 
 // Resident is the resident memory of a process in bytes, from Linux's
 // /proc/{pid}/status.
-func Resident(pid int) (int64, error) {
+func Resident(pid int) (int64, error) { return memory(pid, "VmRSS:") }
+
+// Peak is the most that a process has ever had resident, in bytes.
+func Peak(pid int) (int64, error) { return memory(pid, "VmHWM:") }
+
+func memory(pid int, name string) (int64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if rest, ok := strings.CutPrefix(line, name); ok {
 			kb, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
 			return kb << 10, err
 		}
 	}
-	return 0, fmt.Errorf("process %d has no VmRSS", pid)
+	return 0, fmt.Errorf("process %d has no %s", pid, name)
 }
