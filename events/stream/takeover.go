@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -29,6 +28,10 @@ func (e *restoreError) Unwrap() error { return e.err }
 
 // batchLimit leaves room for what fold.Flush doesn't count.
 const batchLimit = bus.MaxBatchBytes - 10_000
+
+// restoreFetch bounds what one fetch of a restore brings: all partitions may be
+// restored at once.
+const restoreFetch = 1 << 20
 
 // takeOver makes the task the owner, in the log and at the broker, and gives
 // it the partition's state.
@@ -142,15 +145,15 @@ func (t *task) setAside(ctx context.Context, unread []fold.Unread) error {
 }
 
 func (t *task) readChangelog(ctx context.Context, marker int64, to *fold.Restorer) error {
-	r := t.cfg.Client.NewReader(bus.ReaderConfig{Topic: t.cfg.Changelog, Partition: t.partition, Start: bus.FirstOffset})
+	r := t.cfg.Client.NewReader(bus.ReaderConfig{Topic: t.cfg.Changelog, Partition: t.partition,
+		Start: bus.FirstOffset, MaxBytes: restoreFetch})
 	for {
 		b, err := r.Next(ctx)
 		if err != nil {
 			return err
 		}
 		for _, rec := range b.Records {
-			// A copy: one value that lasts would keep the memory of its whole batch.
-			to.Add(fold.Change{Key: string(rec.Key), Value: bytes.Clone(rec.Value), Offset: rec.Offset})
+			to.Add(fold.Change{Key: string(rec.Key), Value: rec.Value, Offset: rec.Offset})
 		}
 		switch {
 		case b.HighWatermark > marker+1:

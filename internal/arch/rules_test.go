@@ -28,6 +28,7 @@ var mayImport = map[string][]string{
 // one, listed or not; a listed package that vanished fails.
 var pure = []string{
 	"events/stream/fold",
+	"events/stream/pack",
 	"services/presence/fold",
 	"services/notifier/fold",
 	"events/stream/lease",
@@ -67,7 +68,7 @@ var onlyIn = map[string][]string{
 	"github.com/stretchr/testify":           {},
 	"pgregory.net/rapid":                    {"test"},
 
-	"testing":                                   {"events/stream/host/hosttest", "internal/brokertest", "internal/leakcheck", "internal/retry", "internal/startstop/startstoptest", "test", "bench"},
+	"testing":                                   {"events/stream/host/hosttest", "events/stream/fold/foldtest", "internal/brokertest", "internal/leakcheck", "internal/retry", "internal/startstop/startstoptest", "test", "bench"},
 	prefix + "internal/brokertest":              {"events/stream/host/hosttest", "test", "bench"},
 	prefix + "events/stream/host/hosttest":      {"test", "bench"},
 	prefix + "internal/leakcheck":               {"test", "bench"},

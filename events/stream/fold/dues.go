@@ -3,6 +3,7 @@ package fold
 import (
 	"fmt"
 	"iter"
+	"strings"
 )
 
 // DueChange says that an entity began to wait (Armed) or no longer does.
@@ -15,10 +16,15 @@ type DueChange struct {
 // Dues are all waits of the present state for a delay.
 func (m *Machine) Dues() iter.Seq[DueChange] {
 	return func(yield func(DueChange) bool) {
-		m.store.entities.Scan(func(key string, e Entity) bool {
-			due, ok := m.delay(key, e)
-			return !ok || yield(DueChange{Key: key, Due: due, Armed: true})
-		})
+		for key, packed := range m.store.entities.from("") {
+			if m.fold.Plain(key) {
+				continue
+			}
+			due, ok := m.delay(key, m.fold.Unpack(key, packed))
+			if ok && !yield(DueChange{Key: key, Due: due, Armed: true}) {
+				return
+			}
+		}
 	}
 }
 
@@ -34,17 +40,18 @@ func (m *Machine) delay(key string, e Entity) (Due, bool) {
 // log no longer goes back to. It returns their dues and where to look on, "" at
 // the end: a state is large, and is not to be looked at in one go.
 func (m *Machine) Aged(logStart int64, from string, limit int) (dues []Due, next string) {
-	m.store.entities.Ascend(from, func(key string, e Entity) bool {
+	for key, packed := range m.store.entities.from(from) {
 		if limit--; limit < 0 {
-			next = key
-			return false
+			return dues, strings.Clone(key) // without the entity behind it
 		}
-		if due, ok := m.fold.Due(key, e); ok && due.Aged && due.Cause < logStart {
+		if m.fold.Plain(key) {
+			continue
+		}
+		if due, ok := m.fold.Due(key, m.fold.Unpack(key, packed)); ok && due.Aged && due.Cause < logStart {
 			dues = append(dues, due)
 		}
-		return true
-	})
-	return dues, next
+	}
+	return dues, ""
 }
 
 // changes encodes what a transaction has changed, in key order, and compares
@@ -80,10 +87,13 @@ func (m *Machine) encode(key string, e Entity) ([]byte, error) {
 }
 
 func (m *Machine) dueChange(key string, c change[Entity]) (DueChange, bool) {
+	if m.fold.Plain(key) {
+		return DueChange{}, false
+	}
 	var before, after Due
 	var had, has bool
-	if old, ok := m.store.entities.Get(key); ok {
-		before, had = m.delay(key, old)
+	if old, ok := m.store.entities.get(key); ok {
+		before, had = m.delay(key, m.fold.Unpack(key, old))
 	}
 	if !c.deleted {
 		after, has = m.delay(key, c.value)

@@ -25,6 +25,16 @@ type Fold interface {
 	Decode(key string, value []byte) (Entity, error)
 	Encode(dst []byte, key string, e Entity) ([]byte, error)
 
+	// Pack appends an entity to dst in the form in which the store keeps it, and
+	// Unpack makes it again: one that encodes alike. Most entities are kept for
+	// hours and looked at a few times, so what counts is how small that is.
+	Pack(dst []byte, key string, e Entity) []byte
+	Unpack(key, packed string) Entity
+
+	// Plain tells of a key alone that its entity never has an index key and
+	// never waits: so that nobody has to unpack it for that.
+	Plain(key string) bool
+
 	// Index returns the secondary keys by which [Tx.ScanIndex] finds the
 	// entity, if any.
 	Index(key string, e Entity) []string

@@ -13,18 +13,31 @@ type change[V any] struct {
 	deleted bool
 }
 
-// layered is an ordered map with changes over an untouched base. It may be
-// changed while it is scanned: a scan sees what is put ahead of it.
+// layered is a table, whose values have to be loaded, with changes over it. It
+// may be changed while it is scanned: a scan sees what is put ahead of it.
 type layered[V any] struct {
-	base *btree.Map[string, V]
+	base table
+	load func(key, value string) V
 	over btree.Map[string, change[V]]
 }
 
-func (l *layered[V]) get(key string) (V, bool) {
+func (l *layered[V]) get(key string) (v V, ok bool) {
 	if c, ok := l.over.Get(key); ok {
 		return c.value, !c.deleted
 	}
-	return l.base.Get(key)
+	value, ok := l.base.get(key)
+	if !ok {
+		return v, false
+	}
+	return l.load(key, value), true
+}
+
+func (l *layered[V]) has(key string) bool {
+	if c, ok := l.over.Get(key); ok {
+		return !c.deleted
+	}
+	_, ok := l.base.get(key)
+	return ok
 }
 
 func (l *layered[V]) put(key string, v V) { l.over.Set(key, change[V]{value: v}) }
@@ -35,17 +48,18 @@ func (l *layered[V]) delete(key string) { l.over.Set(key, change[V]{deleted: tru
 func (l *layered[V]) scan(prefix string) iter.Seq2[string, V] {
 	return func(yield func(string, V) bool) {
 		c := cursor[V]{over: &l.over, prefix: prefix, yield: yield}
-		for key, v := range scanMap(l.base, prefix) {
+		for key, value := range l.base.scan(prefix) {
 			if !c.upTo(key) {
 				return
 			}
-			if changed, ok := l.over.Get(key); ok {
-				v = changed.value
-				if changed.deleted {
-					continue
-				}
+			changed, ok := l.over.Get(key)
+			switch {
+			case !ok:
+				changed.value = l.load(key, value)
+			case changed.deleted:
+				continue
 			}
-			if !yield(key, v) {
+			if !yield(key, changed.value) {
 				return
 			}
 		}
@@ -107,12 +121,4 @@ func (c *cursor[V]) next() (key string, v change[V], ok bool) {
 		return false
 	})
 	return key, v, ok
-}
-
-func scanMap[V any](m *btree.Map[string, V], prefix string) iter.Seq2[string, V] {
-	return func(yield func(string, V) bool) {
-		m.Ascend(prefix, func(key string, v V) bool {
-			return strings.HasPrefix(key, prefix) && yield(key, v)
-		})
-	}
 }

@@ -1,6 +1,7 @@
 package fold
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -8,12 +9,17 @@ import (
 	"strings"
 )
 
-// Restorer collects the records of a changelog, from its start, in order.
+// Restorer makes a machine of the records of a changelog, read from its start,
+// in order. An entity is in the machine as soon as it is read: the records of a
+// partition are not kept beside it.
 type Restorer struct {
 	fold      Fold
 	partition int32
-	last      map[string]Change
-	unread    []Unread
+	m         *Machine
+	// own is the last record of each of the runtime's keys.
+	own map[string]Change
+	// unread are the last records that could not be decoded.
+	unread map[string]Unread
 }
 
 // Unread is a record whose entity could not be decoded.
@@ -24,28 +30,59 @@ type Unread struct {
 
 // NewRestorer returns one for the changelog of a partition.
 func NewRestorer(f Fold, partition int32) *Restorer {
-	return &Restorer{fold: f, partition: partition, last: map[string]Change{}}
+	return &Restorer{fold: f, partition: partition, m: NewMachine(f, partition),
+		own: map[string]Change{}, unread: map[string]Unread{}}
 }
 
-// Add takes the next record. It keeps the value.
+// Add takes the next record: the last one of a key counts. The value isn't kept.
 func (r *Restorer) Add(c Change) {
-	if c.Value == nil {
-		delete(r.last, c.Key)
-	} else {
-		r.last[c.Key] = c
+	if strings.HasPrefix(c.Key, runtimePrefix) {
+		if c.Value == nil {
+			delete(r.own, c.Key)
+			return
+		}
+		c.Value = bytes.Clone(c.Value)
+		r.own[c.Key] = c
+		return
+	}
+	if len(r.unread) > 0 {
+		delete(r.unread, c.Key)
+	}
+	if len(r.m.tombstones) > 0 {
+		delete(r.m.tombstones, c.Key)
+	}
+	switch {
+	case c.Value == nil:
+		r.m.store.delete(c.Key)
+	case isDeletion(c.Value):
+		r.m.store.delete(c.Key)
+		r.m.tombstones[c.Key] = struct{}{}
+	default:
+		r.entity(c)
 	}
 }
 
-// Machine makes a machine of what was collected. Fresh: there was no flush
+func (r *Restorer) entity(c Change) {
+	e, err := r.fold.Decode(c.Key, c.Value)
+	if err != nil {
+		r.m.store.delete(c.Key)
+		c.Value = bytes.Clone(c.Value)
+		r.unread[c.Key] = Unread{Change: c, Err: err}
+		return
+	}
+	r.m.store.put(c.Key, e)
+}
+
+// Machine returns the machine, once all is added. Fresh: there was no flush
 // yet, the machine must be given its Begin. Redo are the changes of a large
 // flush that may not all stand in the changelog as ordinary records: they must
 // be appended, in batches as they are, before the next flush is.
 func (r *Restorer) Machine(limit int) (m *Machine, fresh bool, redo [][]Change, err error) {
-	m = NewMachine(r.fold, r.partition)
-	task, ok := r.last[KeyTask]
+	task, ok := r.own[KeyTask]
 	if !ok {
-		return m, true, nil, nil
+		return NewMachine(r.fold, r.partition), true, nil, nil
 	}
+	m = r.m
 	if err := json.Unmarshal(task.Value, &m.task); err != nil {
 		return nil, false, nil, fmt.Errorf("restore %q: %w", KeyTask, err)
 	}
@@ -62,7 +99,7 @@ func (r *Restorer) Machine(limit int) (m *Machine, fresh bool, redo [][]Change, 
 	}
 	written := m.task.Version
 	m.task.Redo, m.task.Version = nil, r.fold.Version()
-	if err := r.load(m, written); err != nil {
+	if err := r.finish(written); err != nil {
 		return nil, false, nil, err
 	}
 	if len(pending) > 0 {
@@ -80,7 +117,7 @@ func (r *Restorer) redo(named *Redo) ([]Change, error) {
 	}
 	var all []Change
 	for i := range named.Chunks {
-		chunk, ok := r.last[redoKey(i)]
+		chunk, ok := r.own[redoKey(i)]
 		if !ok {
 			return nil, nil
 		}
@@ -96,38 +133,38 @@ func (r *Restorer) redo(named *Redo) ([]Change, error) {
 	return all, nil
 }
 
-// load gives the machine all records. What is no entity was written by somebody
-// else: it is set aside, and the partition goes on. But a newer version of the
-// fold may have written what this one can't read, and without the runtime's own
-// records the log would be told again: these stop the restore.
-func (r *Restorer) load(m *Machine, written int) error {
-	for _, key := range slices.Sorted(maps.Keys(r.last)) {
-		err := m.load(key, r.last[key].Value)
-		switch {
-		case err == nil:
-		case written > r.fold.Version() || strings.HasPrefix(key, runtimePrefix):
+// finish gives the machine the runtime's own records. What is no entity was
+// written by somebody else: it is set aside, and the partition goes on. But a
+// newer version of the fold may have written what this one can't read, and
+// without the runtime's own records the log would be told again: these stop the
+// restore.
+func (r *Restorer) finish(written int) error {
+	for _, key := range slices.Sorted(maps.Keys(r.own)) {
+		if err := r.m.load(key, r.own[key].Value); err != nil {
 			return fmt.Errorf("restore %q: %w", key, err)
-		default:
-			r.unread = append(r.unread, Unread{Change: r.last[key], Err: err})
-			m.tombstones[key] = struct{}{} // so that it is said once
 		}
+	}
+	for _, u := range r.Unread() {
+		if written > r.fold.Version() {
+			return fmt.Errorf("restore %q: %w", u.Key, u.Err)
+		}
+		r.m.tombstones[u.Key] = struct{}{} // so that it is said once
 	}
 	return nil
 }
 
-// Unread are the records, in key order, that Machine had to leave out.
-func (r *Restorer) Unread() []Unread { return r.unread }
+// Unread are the records, in key order, that the machine had to leave out.
+func (r *Restorer) Unread() []Unread {
+	return slices.SortedFunc(maps.Values(r.unread), func(a, b Unread) int { return strings.Compare(a.Key, b.Key) })
+}
 
+// load takes one of the runtime's own records.
 func (m *Machine) load(key string, value []byte) error {
 	switch {
-	case key == KeyTask, key == KeyMarker:
-		return nil
 	case isDeletion(value):
 		m.tombstones[key] = struct{}{}
-		return nil
 	case strings.HasPrefix(key, prefixRedo):
 		m.redoKeys = max(m.redoKeys, redoNumber(key)+1)
-		return nil
 	case strings.HasPrefix(key, prefixEdge):
 		e := new(edgeState)
 		m.edges[strings.TrimPrefix(key, prefixEdge)] = e
@@ -136,12 +173,6 @@ func (m *Machine) load(key string, value []byte) error {
 		s := new(sourceState)
 		m.sources[strings.TrimPrefix(key, prefixSrc)] = s
 		return json.Unmarshal(value, s)
-	case strings.HasPrefix(key, runtimePrefix):
-		return nil // of a newer build
 	}
-	e, err := m.fold.Decode(key, value)
-	if err == nil {
-		m.store.put(key, e)
-	}
-	return err
+	return nil // the task, the marker, or of a newer build
 }

@@ -34,28 +34,32 @@ func (tx *Tx) Put(key string, e Entity) {
 	if key == "" || strings.HasPrefix(key, runtimePrefix) {
 		panic(fmt.Sprintf("put %q: such keys belong to the runtime", key))
 	}
-	tx.unindex(key)
-	for _, k := range tx.fold.Index(key, e) {
-		tx.index.put(indexKey(k, key), key)
+	if !tx.fold.Plain(key) {
+		tx.unindex(key)
+		for _, k := range tx.fold.Index(key, e) {
+			tx.index.put(indexKey(k, key), key)
+		}
 	}
 	tx.entities.put(key, e)
 }
 
 // Delete removes an entity, if there is one.
 func (tx *Tx) Delete(key string) {
-	if tx.unindex(key) {
-		tx.entities.delete(key)
+	if !tx.entities.has(key) {
+		return
 	}
+	if !tx.fold.Plain(key) {
+		tx.unindex(key)
+	}
+	tx.entities.delete(key)
 }
 
-func (tx *Tx) unindex(key string) (found bool) {
-	old, found := tx.entities.get(key)
-	if found {
+func (tx *Tx) unindex(key string) {
+	if old, found := tx.entities.get(key); found {
 		for _, k := range tx.fold.Index(key, old) {
 			tx.index.delete(indexKey(k, key))
 		}
 	}
-	return found
 }
 
 // Scan yields the entities whose keys have the prefix, in key order. The

@@ -71,6 +71,12 @@ func (notifier) Encode(dst []byte, key string, e stream.Entity) ([]byte, error) 
 	return append(dst, b...), nil
 }
 
+// Plain implements stream.Fold: members and counts are found by their keys, and
+// wait for nothing.
+func (notifier) Plain(key string) bool {
+	return strings.HasPrefix(key, kindMember+separator) || strings.HasPrefix(key, kindChannel+separator)
+}
+
 // Index finds interests by edge.
 func (notifier) Index(_ string, e stream.Entity) []string {
 	if i, ok := e.(*Interest); ok {

@@ -67,8 +67,8 @@ func (s step) ending(d *schema.SessionDisconnected) (*Session, bool) {
 // says so in the log: every session has an end there.
 func (s step) edgeLost(edge string, upTo int64) {
 	var lost []*Session
-	for _, e := range s.ScanIndex(join(indexEdge, edge)) {
-		if session := e.(*Session); session.Epoch <= upTo {
+	for _, e := range s.Scan(join(kindSession)) {
+		if session := e.(*Session); session.Edge == edge && session.Epoch <= upTo {
 			lost = append(lost, session)
 		}
 	}

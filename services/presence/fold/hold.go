@@ -49,8 +49,10 @@ func (s step) due(d *schema.LeaveDue) {
 
 func (s step) holdsOf(user, session string) []*Hold {
 	var holds []*Hold
-	for _, e := range s.ScanIndex(join(indexSession, user, session)) {
-		holds = append(holds, e.(*Hold))
+	for _, e := range s.Scan(join(kindHold, user)) {
+		if h := e.(*Hold); h.Session == session {
+			holds = append(holds, h)
+		}
 	}
 	return holds
 }

@@ -14,9 +14,6 @@ const (
 	kindCounter    = "n"
 	kindSeen       = "l"
 
-	indexEdge     = "e"
-	indexChannel  = "c"
-	indexSession  = "H"
 	indexCommands = "K"
 )
 
@@ -31,7 +28,12 @@ var escape = strings.NewReplacer("\x00", "\x01\x02", "\x01", "\x01\x01")
 // join ends each part with the separator: the key of few parts is the prefix
 // of exactly those keys that go on after them.
 func join(parts ...string) string {
+	size := len(parts)
+	for _, part := range parts {
+		size += len(part)
+	}
 	var b strings.Builder
+	b.Grow(size)
 	for _, part := range parts {
 		if strings.ContainsAny(part, "\x00\x01") {
 			part = escape.Replace(part)
@@ -60,3 +62,14 @@ func commandKey(slot int64) string { return join(kindCommand, ordinal(slot)) }
 
 // counterKey is that of the number of commands remembered so far.
 var counterKey = join(kindCounter, "commands")
+
+// part takes the first part off a key.
+func part(key string) (first, rest string) {
+	first, rest, _ = strings.Cut(key, separator)
+	if strings.IndexByte(first, '\x01') >= 0 {
+		first = unescape.Replace(first)
+	}
+	return first, rest
+}
+
+var unescape = strings.NewReplacer("\x01\x02", "\x00", "\x01\x01", "\x01")

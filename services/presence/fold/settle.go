@@ -49,8 +49,11 @@ func (s step) join(key, user, channel string, speaker *Session) {
 // present reports whether a live session of the user is in the channel, and
 // the one that speaks for the user: the newest that has said anything.
 func (s step) present(user, channel string) (live bool, speaker *Session) {
-	for _, e := range s.ScanIndex(join(indexChannel, user, channel)) {
+	for _, e := range s.Scan(join(kindSession, user)) {
 		session := e.(*Session)
+		if !session.member(channel) {
+			continue
+		}
 		live = true
 		if session.Said && (speaker == nil || session.Connected > speaker.Connected) {
 			speaker = session

@@ -12,6 +12,7 @@ import (
 
 	"rollcall.dev/events/schema"
 	"rollcall.dev/events/stream/fold"
+	"rollcall.dev/events/stream/pack"
 )
 
 // Session is the one kind of entity. Cause is set while the session is over
@@ -56,6 +57,32 @@ func (Fold) Encode(dst []byte, _ string, e fold.Entity) ([]byte, error) {
 	value, err := json.Marshal(e)
 	return append(dst, value...), err
 }
+
+// Pack implements fold.Fold.
+func (Fold) Pack(dst []byte, _ string, e fold.Entity) []byte {
+	s, w := e.(*Session), pack.Writer(dst)
+	for _, text := range []string{s.User, s.Session, s.Edge, s.Note} {
+		w.Text(text)
+	}
+	for _, n := range []int64{s.Epoch, int64(s.Mailbox), s.Cause, s.DelayMS, int64(s.Visits)} {
+		w.Number(n)
+	}
+	w.Flag(s.Aged)
+	return w
+}
+
+// Unpack implements fold.Fold.
+func (Fold) Unpack(_, packed string) fold.Entity {
+	r := pack.Reader(packed)
+	return &Session{
+		User: r.Text(), Session: r.Text(), Edge: r.Text(), Note: r.Text(),
+		Epoch: r.Number(), Mailbox: int32(r.Number()), Cause: r.Number(), DelayMS: r.Number(), Visits: int(r.Number()),
+		Aged: r.Flag(),
+	}
+}
+
+// Plain implements fold.Fold.
+func (Fold) Plain(string) bool { return false }
 
 // Index implements fold.Fold.
 func (Fold) Index(_ string, e fold.Entity) []string {

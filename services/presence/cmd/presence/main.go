@@ -29,7 +29,10 @@ type cli struct {
 	settings.Log `embed:""`
 }
 
-func main() { process.Main(run) }
+func main() {
+	boundHeap(os.Getenv)
+	process.Main(run)
+}
 
 func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
 	var c cli
