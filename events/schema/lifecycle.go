@@ -192,6 +192,9 @@ type EdgeExpired struct {
 	Edge       string `json:"edge"`
 	Epoch      int64  `json:"epoch"`
 	OwnerEpoch int64  `json:"owner_epoch"`
+	// LogStart is set in a repeat, where the log begins with it: the edge wasn't
+	// heard of since, and nothing need be known of it any more.
+	LogStart int64 `json:"log_start,omitempty"`
 }
 
 func (d *EdgeExpired) check() error { return checkEdge(d.Edge) }

@@ -3,6 +3,8 @@ package stream
 import (
 	"context"
 	"time"
+
+	"rollcall.dev/events/schema"
 )
 
 const (
@@ -68,6 +70,11 @@ func (t *task) age(ctx context.Context) error {
 	if !t.aging.look(t.now(), t.machine.Position()) {
 		return nil
 	}
+	if t.aging.next == "" {
+		if err := t.ageEdges(ctx); err != nil {
+			return err
+		}
+	}
 	dues, next := t.machine.Aged(t.aging.logStart, t.aging.next, agingLook)
 	for _, d := range dues {
 		w, err := t.appendDue(ctx, d, nil)
@@ -78,4 +85,20 @@ func (t *task) age(ctx context.Context) error {
 	}
 	t.aging.looked(t.now(), next)
 	return nil
+}
+
+// ageEdges tells the log that edges which it has long not heard of may be
+// forgotten: one record for all of them.
+func (t *task) ageEdges(ctx context.Context) error {
+	ee, ok := t.machine.Forgettable(t.aging.logStart)
+	if !ok {
+		return nil
+	}
+	w, err := t.appendOwn(ctx, schema.TypeEdgeExpired, ee.Edge, &schema.EdgeExpired{
+		Edge: ee.Edge, Epoch: ee.Epoch, OwnerEpoch: t.machine.Owner().Epoch, LogStart: t.aging.logStart,
+	})
+	if err == nil {
+		t.aging.found, t.aging.last = true, w
+	}
+	return err
 }

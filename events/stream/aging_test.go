@@ -76,3 +76,28 @@ func TestWhatHasOutlivedTheLogIsDue(t *testing.T) {
 		t.Errorf("%d entities, want dave's alone", v.Len())
 	}
 }
+
+// An edge that the log no longer knows is forgotten, by the log itself: every
+// replay forgets it at the same place.
+func TestAnEdgeThatFellOutOfTheLogIsForgotten(t *testing.T) {
+	w := newWorld(t, 1)
+	w.running(w.start(impatient(w.config("i1"))), 0)
+	input := w.tail(w.topics.Lifecycle(), 0)
+	w.connect("e1", 1, "alice")
+	_, data := input.event(schema.TypeEdgeExpired)
+	if d := data.(*schema.EdgeExpired); d.Edge != "e1" || d.LogStart != 0 {
+		t.Fatalf("%+v, want e1's lease to have run out", d)
+	}
+	input.event(schema.TypeSessionDisconnected)
+	at := w.connect("e2", 1, "bob")
+	w.deleteBefore(at)
+	for {
+		_, data := input.event(schema.TypeEdgeExpired)
+		if d := data.(*schema.EdgeExpired); d.LogStart > 0 {
+			if d.Edge != "e1" || d.Epoch != 1 || d.LogStart != at {
+				t.Fatalf("forgotten: %+v, want e1 with a log that begins at %d", d, at)
+			}
+			return
+		}
+	}
+}

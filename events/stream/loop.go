@@ -129,9 +129,7 @@ func (t *task) take() error {
 	if t.lag == 0 {
 		t.level = c.at
 	}
-	if c.done && c.logStart > t.logStart {
-		t.logStart = c.logStart
-		t.machine.Forget(c.logStart)
+	if c.done {
 		t.aging.moved(t.now(), c.logStart)
 	}
 	t.mu.Unlock()

@@ -64,11 +64,10 @@ type task struct {
 	expiring map[fold.EdgeEpoch]*expiry
 	dues     *dues
 	// lookAt is when to look at dues again at the earliest.
-	lookAt   time.Duration
-	aging    aging
-	pending  work
-	chunk    chunk // what the reader brought and isn't folded yet
-	logStart int64
+	lookAt  time.Duration
+	aging   aging
+	pending work
+	chunk   chunk // what the reader brought and isn't folded yet
 }
 
 func newTask(p parts, partition int32, far *progress) *task {

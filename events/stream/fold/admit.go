@@ -99,16 +99,24 @@ func (m *Machine) control(d *Decoded) bool {
 		if data.OwnerEpoch != m.task.Owner.Epoch {
 			return false
 		}
-		e := m.edge(data.Edge, d.Offset)
-		e.Expired = max(e.Expired, data.Epoch)
-		e.Epoch = max(e.Epoch, data.Epoch)
-		m.leases++
+		m.expire(data, d.Offset)
 	case *schema.EdgeStarted:
 		if e := m.edge(data.Edge, d.Offset); data.Epoch > e.Epoch {
 			m.raise(e, data.Epoch)
 		}
 	}
 	return true
+}
+
+func (m *Machine) expire(d *schema.EdgeExpired, offset int64) {
+	if d.LogStart > 0 {
+		m.forget(d.LogStart)
+		return
+	}
+	e := m.edge(d.Edge, offset)
+	e.Expired = max(e.Expired, d.Epoch)
+	e.Epoch = max(e.Epoch, d.Epoch)
+	m.leases++
 }
 
 func (m *Machine) edge(id string, offset int64) *edgeState {

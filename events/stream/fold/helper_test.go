@@ -69,6 +69,12 @@ func (l *log) expired(edge string, epoch, owner int64) fold.Record {
 		&schema.EdgeExpired{Edge: edge, Epoch: epoch, OwnerEpoch: owner})
 }
 
+// forgotten says that the log began at logStart when the edge wasn't heard of.
+func (l *log) forgotten(edge string, epoch, owner, logStart int64) fold.Record {
+	return l.add("/tasks/rooms-c/3", 9, schema.TypeEdgeExpired,
+		&schema.EdgeExpired{Edge: edge, Epoch: epoch, OwnerEpoch: owner, LogStart: logStart})
+}
+
 func (l *log) due(user string, cause, owner int64) fold.Record {
 	return l.add("/tasks/rooms-c/3", 9, schema.TypeLeaveDue,
 		&schema.LeaveDue{User: user, Session: "s-" + user, Cause: cause, OwnerEpoch: owner})

@@ -229,7 +229,7 @@ func TestDuesFollowTheState(t *testing.T) {
 	}
 }
 
-func TestForgetKeepsWhatHoldsALease(t *testing.T) {
+func TestWhatFellOutOfTheLogIsForgotten(t *testing.T) {
 	l, m := &log{t: t}, newMachine()
 	m.Step(l.owner("a", 0))
 	m.Step(l.connected("e1", 4, 1, "u1"))
@@ -239,11 +239,22 @@ func TestForgetKeepsWhatHoldsALease(t *testing.T) {
 	m.Step(l.add("/tasks/presence-x/3", 3, schema.TypeSessionDisconnected, end))
 	flush(t, m)
 	flush(t, m) // a tombstone
-	m.Forget(3) // e2's last record is its expiry at 3
+	if ee, ok := m.Forgettable(3); ok {
+		t.Errorf("%v is forgettable, and its last record is there", ee)
+	}
+	if ee, ok := m.Forgettable(4); !ok || ee != (fold.EdgeEpoch{Edge: "e2", Epoch: 5}) {
+		t.Errorf("forgettable: %v %v, want e2", ee, ok)
+	}
+	m.Step(l.forgotten("e2", 5, 0, 3))
 	if len(m.Verdicts()) != 1 {
 		t.Error("forgot an edge whose last record is there")
 	}
-	m.Forget(5)
+	m.Step(l.forgotten("e2", 5, -1, 5)) // an owner's of long ago
+	if len(m.Verdicts()) != 1 {
+		t.Error("heard an owner that isn't the newest")
+	}
+	m.Step(l.forgotten("e2", 5, 0, 5))
+	m.Step(l.forgotten("e2", 5, 0, 5))
 	if len(m.Verdicts()) != 0 || len(m.Edges()) != 1 {
 		t.Errorf("verdicts %v, leases %v; want the lease of e1 alone", m.Verdicts(), m.Edges())
 	}

@@ -26,7 +26,7 @@ func drawLog(rt *rapid.T, t testing.TB) *log {
 		epoch := rapid.Int64Range(1, 4).Draw(rt, "epoch")
 		seq := rapid.Int64Range(1, 12).Draw(rt, "seq")
 		user := rapid.SampledFrom(users).Draw(rt, "user")
-		switch rapid.IntRange(0, 11).Draw(rt, "kind") {
+		switch rapid.IntRange(0, 12).Draw(rt, "kind") {
 		case 0, 1, 2:
 			l.connected(edge, epoch, seq, user)
 		case 3, 4:
@@ -40,6 +40,8 @@ func drawLog(rt *rapid.T, t testing.TB) *log {
 		case 9:
 			delay := rapid.SampledFrom([]time.Duration{0, time.Second}).Draw(rt, "delay")
 			owner = l.owner("next", delay).Offset
+		case 11:
+			l.forgotten(edge, epoch, owner, rapid.Int64Range(1, int64(len(l.records))).Draw(rt, "log start"))
 		case 10:
 			l.connectedAs(edge, epoch, seq, user, rooms.StatusPanic)
 		default:

@@ -104,11 +104,26 @@ func (m *Machine) Verdicts() []schema.EdgeVerdict {
 	return all
 }
 
-// Forget drops the edges without a lease and the sources whose last record has
-// fallen out of the input's retention, which begins at logStart.
-func (m *Machine) Forget(logStart int64) {
+// Forgettable is an edge that has no lease and wasn't heard of since the log
+// began. It is to be named in an edge.expired with that start of the log.
+func (m *Machine) Forgettable(logStart int64) (EdgeEpoch, bool) {
+	for _, id := range slices.Sorted(maps.Keys(m.edges)) {
+		if e := m.edges[id]; e.forgettable(logStart) {
+			return EdgeEpoch{Edge: id, Epoch: e.Expired}, true
+		}
+	}
+	return EdgeEpoch{}, false
+}
+
+func (e *edgeState) forgettable(logStart int64) bool { return e.Last < logStart && !e.leased() }
+
+// forget drops the edges without a lease and the sources whose last record has
+// fallen out of the log. The log itself says when: what is forgotten shows in
+// the verdict on a record that names it again, and so in outputs, which must be
+// the same in every replay.
+func (m *Machine) forget(logStart int64) {
 	for id, e := range m.edges {
-		if e.Last < logStart && !e.leased() {
+		if e.forgettable(logStart) {
 			delete(m.edges, id)
 			m.leases++
 			m.touched[prefixEdge+id] = struct{}{}
