@@ -46,7 +46,11 @@ func (s step) announced(d *schema.SessionConnected, known *Session) *Session {
 // known of it, its own holds included. It takes nobody else's hold: nobody has
 // come back. Channels that it names no longer are left as by unsubscribing.
 func (s step) replace(known, next *Session) {
-	channels := union(known.channels(), s.dropHolds(next.User, next.ID))
+	held, kick := s.dropHolds(next.User, next.ID)
+	if kick != nil {
+		next.Kick = kick
+	}
+	channels := union(known.channels(), held)
 	s.Put(sessionKey(next.User, next.ID), next)
 	for _, channel := range union(next.channels(), channels) {
 		if next.member(channel) {
@@ -56,7 +60,7 @@ func (s step) replace(known, next *Session) {
 		}
 	}
 	if next.Kick != nil {
-		// The kick may have met an epoch that was over.
+		// The kick may have met an epoch that was over, or none.
 		s.pass(next, &schema.SessionCommand{User: next.User, Session: next.ID,
 			Action: schema.ActionKick, Note: next.Kick.Note})
 	}

@@ -27,6 +27,20 @@ func (s step) command(d *schema.SessionCommand) {
 		}
 		s.pass(session, &one)
 	}
+	if d.Action == schema.ActionKick {
+		s.kickLost(d)
+	}
+}
+
+// kickLost keeps a kick for the sessions whose edge is lost, and may come back.
+func (s step) kickLost(d *schema.SessionCommand) {
+	for key, e := range s.Scan(join(kindHold, d.User, schema.Personal(d.User))) {
+		if h := e.(*Hold); h.EdgeLost && (d.Session == "" || d.Session == h.Session) {
+			next := *h
+			next.Kick = &Kick{Note: d.Note}
+			s.Put(key, &next)
+		}
+	}
 }
 
 func (s step) targets(d *schema.SessionCommand) []*Session {

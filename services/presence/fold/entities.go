@@ -54,6 +54,9 @@ type Hold struct {
 	// EdgeLost: the session may still live and be announced again, so no other
 	// session takes its place.
 	EdgeLost bool `json:"edge_lost,omitempty"`
+	// Kick, of the personal channel's hold for a lost edge, meets the session
+	// should it be announced again.
+	Kick *Kick `json:"kick,omitempty"`
 }
 
 // Membership is what was told of a user in a channel: it exists from

@@ -8,6 +8,9 @@ func (s step) hold(session *Session, channel string, why end) {
 		Cause: why.cause, DelayMS: why.delayMS,
 		Reason: why.reason, Initiator: why.initiator, LastSeen: why.lastSeen, EdgeLost: why.edgeLost,
 	}
+	if h.EdgeLost && channel == schema.Personal(session.User) {
+		h.Kick = session.Kick
+	}
 	s.Put(holdKey(h), h)
 }
 
@@ -22,14 +25,30 @@ func (s step) takeHold(user, channel string) {
 	}
 }
 
-// dropHolds ends all holds of a session and names their channels.
-func (s step) dropHolds(user, session string) []string {
-	var channels []string
+// dropHolds ends all holds of a session. It names their channels, and the kick
+// that has come while its edge was lost.
+func (s step) dropHolds(user, session string) (channels []string, kick *Kick) {
 	for _, h := range s.holdsOf(user, session) {
 		s.Delete(holdKey(h))
 		channels = append(channels, h.Channel)
+		if h.Kick != nil {
+			kick = h.Kick
+		}
 	}
-	return union(nil, channels)
+	return union(nil, channels), kick
+}
+
+// inherit gives the holds of a user in a channel a later moment at which the
+// user was seen there: that of a session which has ended after theirs, and holds
+// nothing any more.
+func (s step) inherit(user, channel string, why end) {
+	for key, e := range s.Scan(join(kindHold, user, channel)) {
+		if h := e.(*Hold); h.Cause < why.cause && h.LastSeen != why.lastSeen {
+			next := *h
+			next.LastSeen = why.lastSeen
+			s.Put(key, &next)
+		}
+	}
 }
 
 // due ends what waits for it, the holds of one session and cause or what is
@@ -40,7 +59,8 @@ func (s step) due(d *schema.LeaveDue) {
 			continue
 		}
 		s.Delete(holdKey(h))
-		s.settle(h.User, h.Channel, end{session: h.Session, reason: h.Reason, initiator: h.Initiator, lastSeen: h.LastSeen})
+		s.settle(h.User, h.Channel, end{session: h.Session, cause: h.Cause,
+			reason: h.Reason, initiator: h.Initiator, lastSeen: h.LastSeen})
 	}
 	if seen, ok := LastSeen(s, d.User); ok && seen.Session == d.Session && seen.Cause == d.Cause {
 		s.Delete(seenKey(d.User))

@@ -335,6 +335,32 @@ func TestScenario35Kick(t *testing.T) {
 			"kicked a1 -> left @alice alice kicked",
 		)
 	})
+	t.Run("while its edge is lost, and before", func(t *testing.T) {
+		for _, kicks := range [][]string{
+			{"kick alice a1 -> mail E1/1 " + kick + "}", "expire E1 -> end a1/1 edge_lost"},
+			{"expire E1 -> end a1/1 edge_lost", "kick alice ->"},
+			{"expire E1 -> end a1/1 edge_lost", "kick alice a1 ->"},
+		} {
+			w := newWorld(t, grace)
+			w.script("connect a1 E1 -> joined @alice alice", "subscribe a1 room -> joined room alice")
+			w.script(kicks...)
+			w.script(
+				"claim E1 ->",
+				"announce a1 room -> mail E1/2 "+kick+"}",
+				"kicked a1 -> left @alice alice kicked; left room alice kicked",
+				"connect a2 E1 -> joined @alice alice",
+			)
+		}
+	})
+	t.Run("of a session whose edge is lost meets no other", func(t *testing.T) {
+		newWorld(t, grace).script(
+			"connect a1 E1 -> joined @alice alice",
+			"expire E1 -> end a1/1 edge_lost",
+			"kick alice a2 ->",
+			"claim E1 ->",
+			"announce a1 ->",
+		)
+	})
 	t.Run("repeated with the same key after the return", func(t *testing.T) {
 		newWorld(t, grace).script(
 			"connect a1 E1 -> joined @alice alice",

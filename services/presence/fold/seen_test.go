@@ -78,3 +78,28 @@ func TestLastSeenIsAgedOutByItsOwnDueOnly(t *testing.T) {
 	}
 	w.wantSeen("alice", "alice 07 a2 by client_disconnect, told at 6")
 }
+
+// Who says goodbye in one tab while another is waited for was seen last at the
+// goodbye, whichever hold is the last to end.
+func TestLastSeenIsTheLatestOfAllSessions(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		script []string
+		want   string
+	}{
+		{"a goodbye behind a hold", []string{"drop a1 ->", "logout a2 ->",
+			"due a1 -> left @alice alice connection_lost"}, "alice 05 a1 by connection_lost, told at 5"},
+		{"a long hold outlives a later, shorter one", []string{"drain a1 ->", "drop a2 ->", "due a2 ->",
+			"due a1 -> left @alice alice server_shutdown"}, "alice 05 a1 by server_shutdown, told at 6"},
+		{"in order", []string{"drop a1 ->", "drop a2 ->", "due a1 ->",
+			"due a2 -> left @alice alice connection_lost"}, "alice 05 a2 by connection_lost, told at 6"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t, grace)
+			w.script("connect a1 -> joined @alice alice", "connect a2 ->")
+			w.script(test.script...)
+			w.wantSeen("alice", test.want)
+			w.sameAgain()
+		})
+	}
+}

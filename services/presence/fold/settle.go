@@ -12,7 +12,9 @@ func (s step) settle(user, channel string, why end) {
 	switch {
 	case live && !was:
 		s.join(key, user, channel, speaker)
-	case was && !live && !s.held(user, channel):
+	case was && !live && s.held(user, channel):
+		s.inherit(user, channel, why)
+	case was && !live:
 		s.Delete(key)
 		if channel == schema.Personal(user) {
 			s.Put(seenKey(user), &Seen{User: user, Session: why.session, LastSeen: why.lastSeen,
