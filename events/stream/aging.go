@@ -96,7 +96,7 @@ func (t *task) ageEdges(ctx context.Context) error {
 	}
 	w, err := t.appendOwn(ctx, schema.TypeEdgeExpired, ee.Edge, &schema.EdgeExpired{
 		Edge: ee.Edge, Epoch: ee.Epoch, OwnerEpoch: t.machine.Owner().Epoch, LogStart: t.aging.logStart,
-	})
+	}, nil)
 	if err == nil {
 		t.aging.found, t.aging.last = true, w
 	}
