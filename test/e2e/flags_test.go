@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rollcall.dev/test/e2e/harness"
+	"rollcall.dev/test/process"
 )
 
 // runOnce runs a program that is expected to end by itself.
@@ -18,7 +19,7 @@ func runOnce(t *testing.T, name string, env []string, args ...string) (code int,
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, bin.Path(name), args...)
-	cmd.Env = append(harness.Environment(), env...)
+	cmd.Env = append(process.Environment(), env...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()

@@ -13,11 +13,11 @@ import (
 	"time"
 
 	"rollcall.dev/test/contract"
-	"rollcall.dev/test/e2e/harness"
+	"rollcall.dev/test/process"
 )
 
 var (
-	bin     harness.Binaries
+	bin     process.Binaries
 	schemas *contract.Schemas
 )
 
@@ -42,7 +42,7 @@ func run(m *testing.M) (int, error) {
 	if schemas, err = contract.Load("../../events/schema/jsonschema"); err != nil {
 		return 1, err
 	}
-	if bin, err = harness.Build("../..", dir); err != nil {
+	if bin, err = process.Build("../..", dir); err != nil {
 		return 1, err
 	}
 	return m.Run(), nil

@@ -12,6 +12,7 @@ import (
 
 	"rollcall.dev/events/schema"
 	"rollcall.dev/test/e2e/harness"
+	"rollcall.dev/test/process"
 )
 
 func TestStandalone(t *testing.T) {
@@ -50,16 +51,16 @@ func endsCleanly(t *testing.T, s *harness.Standalone, sig syscall.Signal) {
 func operations(t *testing.T, s *harness.Standalone) {
 	for _, addr := range []string{s.EdgeOps, s.Presence, s.Notifier} {
 		for path, want := range map[string]string{"/healthz": "", "/readyz": "", "/metrics": "go_goroutines"} {
-			status, body, err := harness.Get("http://" + addr + path)
+			status, body, err := process.Get("http://" + addr + path)
 			if err != nil || status != http.StatusOK || !strings.Contains(body, want) {
 				t.Errorf("%s%s: %d %v, no %q in %.200s", addr, path, status, err, want, body)
 			}
 		}
 	}
-	if status, _, err := harness.Get("http://" + s.Edge + "/metrics"); err != nil || status == http.StatusOK {
+	if status, _, err := process.Get("http://" + s.Edge + "/metrics"); err != nil || status == http.StatusOK {
 		t.Errorf("metrics on the public port: %d %v", status, err)
 	}
-	if status, body, err := harness.Get("http://" + s.Edge + "/"); err != nil || status != http.StatusOK || !strings.Contains(body, "<html") {
+	if status, body, err := process.Get("http://" + s.Edge + "/"); err != nil || status != http.StatusOK || !strings.Contains(body, "<html") {
 		t.Errorf("demo page: %d %v %.200s", status, err, body)
 	}
 }

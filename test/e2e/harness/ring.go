@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"rollcall.dev/test/process"
 )
 
 // Service is one instance of edge, presence or notifier.
@@ -19,14 +21,14 @@ type Service struct {
 // Ring is two of each service on one Kafka, with topics of its own.
 type Ring struct {
 	t                         testing.TB
-	bin                       Binaries
+	bin                       process.Binaries
 	Brokers                   []string
 	Prefix                    string
 	Edges, Presence, Notifier []*Service
 }
 
 // StartRing starts two of each service and waits until all are ready.
-func StartRing(t testing.TB, bin Binaries, brokers []string, prefix string) *Ring {
+func StartRing(t testing.TB, bin process.Binaries, brokers []string, prefix string) *Ring {
 	t.Helper()
 	r := &Ring{t: t, bin: bin, Brokers: brokers, Prefix: prefix}
 	for i := range 2 {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"rollcall.dev/test/process"
 )
 
 // EnvBrokers names an outside Kafka, host:port, comma separated: the processes
@@ -37,7 +39,7 @@ type Standalone struct {
 // StartStandalone starts bin/standalone with its log in dataDir ("" for
 // memory) and waits until it is ready. Where [EnvBrokers] is set it uses that
 // Kafka with the given topic prefix.
-func StartStandalone(t testing.TB, bin Binaries, dataDir, prefix string, more ...string) *Standalone {
+func StartStandalone(t testing.TB, bin process.Binaries, dataDir, prefix string, more ...string) *Standalone {
 	t.Helper()
 	s := &Standalone{Edge: FreeAddr(t), EdgeOps: FreeAddr(t), Presence: FreeAddr(t), Notifier: FreeAddr(t), Prefix: prefix}
 	args := []string{"--auth=none", "--edge-listen=" + s.Edge, "--edge-ops-listen=" + s.EdgeOps,
