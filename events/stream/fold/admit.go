@@ -11,6 +11,9 @@ type admission struct {
 	verdict Verdict
 	// gap: a gap was seen that was not known.
 	gap bool
+	// expired: fenced because its epoch has expired; the edge lives and knows of
+	// none newer yet.
+	expired bool
 }
 
 // admit applies the rules of the log: owner epochs, edge fences, watermarks.
@@ -49,7 +52,7 @@ func (m *Machine) admitEdge(d *Decoded, exempt bool) admission {
 	jump := seq > e.Watermark+1
 	e.Watermark = seq
 	if !e.leased() {
-		return admission{verdict: passedOver(exempt, Fenced)}
+		return admission{verdict: passedOver(exempt, Fenced), expired: true}
 	}
 	a := admission{verdict: Applied, gap: jump && !e.Gap}
 	if a.gap {

@@ -48,7 +48,7 @@ func (d *Decoded) unknown() bool {
 }
 
 // input is what the fold gets to see.
-func (d *Decoded) input(partition int32, fenced bool) Input {
+func (d *Decoded) input(partition int32, a admission) Input {
 	return Input{
 		Partition: partition,
 		Offset:    d.Offset,
@@ -56,6 +56,7 @@ func (d *Decoded) input(partition int32, fenced bool) Input {
 		Event:     d.Event,
 		Data:      d.Data,
 		Source:    d.Source,
-		Fenced:    fenced,
+		Fenced:    a.verdict == Fenced,
+		Expired:   a.expired,
 	}
 }

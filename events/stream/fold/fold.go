@@ -66,6 +66,9 @@ type Input struct {
 	// newest one, or expired. It must not change the state; a fold sees it only
 	// for the answer that it may owe.
 	Fenced bool
+	// Expired marks a fenced event of the newest epoch, which has expired. It is
+	// no repeat: what it says may be passed on where it changes nothing.
+	Expired bool
 }
 
 // Due is the content of a leave.due, and what to wait for before it is written.

@@ -130,7 +130,7 @@ func (m *Machine) Fold(d Decoded) Result {
 	case d.Err != nil:
 		r.Verdict, r.Err = Poison, d.Err
 	case a.verdict == Applied, a.verdict == Fenced:
-		m.apply(d.input(m.task.Partition, a.verdict == Fenced), &r)
+		m.apply(d.input(m.task.Partition, a), &r)
 	}
 	return r
 }

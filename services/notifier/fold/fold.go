@@ -39,12 +39,16 @@ type step struct {
 }
 
 // Apply folds one event into the state. To an edge's epoch that is over it
-// owes no answer.
+// owes no answer. But a message changes nothing, and one that waited in the
+// outbox of an edge that was cut off was acknowledged to its sender.
 func (notifier) Apply(tx *stream.Tx, in stream.Input) {
+	s := step{Tx: tx, in: in}
 	if in.Fenced {
+		if d, ok := in.Data.(*schema.MessagePublished); ok && in.Expired {
+			s.pass(d.Channel, in.Event.Type)
+		}
 		return
 	}
-	s := step{Tx: tx, in: in}
 	switch d := in.Data.(type) {
 	case *schema.PresenceJoined:
 		if s.here(d.Channel, schema.Member{User: d.User, Since: d.Since, Meta: d.Meta, Status: d.Status}) {
