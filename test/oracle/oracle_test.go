@@ -162,6 +162,29 @@ func TestDoctoredHistories(t *testing.T) {
 	}
 }
 
+// A subscription that was given up just before its connection broke: nobody
+// knows when the edge noticed that, and yet the leave was due at once.
+func TestAnUnsubscribeJustBeforeTheConnectionBroke(t *testing.T) {
+	p := newTape(t)
+	p.join("a1", "alice")
+	p.edge = "e1"
+	p.join("b1", "bob")
+	p.wait(time.Minute)
+	p.fact(Fact{Kind: Unsubscribe, Conn: "b1", Sub: "1", ID: "r2"})
+	p.fact(Fact{Kind: Receipt, Conn: "b1", ID: "r2"})
+	p.members = p.members[:1]
+	p.channel(schema.TypePresenceLeft, &schema.PresenceLeft{Channel: room, User: "bob", Reason: schema.ReasonUnsubscribed})
+	p.diff(nil, []schema.Departure{{User: "bob", Reason: schema.ReasonUnsubscribed}})
+	p.wait(p.h.Slack / 2)
+	p.end(Ended, "b1", "bob", schema.ReasonEdgeLost)
+	p.fact(Fact{Kind: EdgeKilled, Edge: p.edge})
+	p.wait(p.h.Lease + 10*time.Second)
+	p.channel(schema.TypePresenceLeft, &schema.PresenceLeft{Channel: schema.Personal("bob"), User: "bob", Reason: schema.ReasonEdgeLost})
+	if got := rules(Check(p.h)); len(got) > 0 {
+		t.Errorf("found %v", got)
+	}
+}
+
 // A leave that is told too early or though its user was back is false; one that
 // is near the bound may be either.
 func TestFalseLefts(t *testing.T) {

@@ -50,18 +50,30 @@ func (w *world) presences() map[place]*presence {
 			if s.role != schema.RoleMember {
 				continue
 			}
-			end := s.end
-			if c.end.earliest < end.earliest {
-				end = c.end
-			}
-			end.latest = min(end.latest, max(c.end.latest, end.earliest))
-			add(place{c.user, s.channel}, w.stay(c, s.asked, w.surely(s), s.taken, s.acked, end))
+			add(place{c.user, s.channel}, w.stay(c, s.asked, w.surely(s), s.taken, s.acked, sooner(s.end, c.end)))
 		}
 	}
 	for _, p := range all {
 		p.settle(w)
 	}
 	return all
+}
+
+// sooner is the end of a subscription by its own or by its connection's,
+// whichever came first; where that can't be known, by either.
+func sooner(own, conn ending) ending {
+	switch {
+	case conn.latest < own.earliest:
+		return conn
+	case own.latest < conn.earliest:
+		return own
+	}
+	either := ending{earliest: min(own.earliest, conn.earliest), latest: min(own.latest, conn.latest),
+		shortest: min(own.shortest, conn.shortest), longest: max(own.longest, conn.longest)}
+	if len(own.reasons) > 0 && len(conn.reasons) > 0 {
+		either.reasons = slices.Concat(own.reasons, conn.reasons)
+	}
+	return either
 }
 
 // surely is from when on a subscription counts: when it was sent, on a
