@@ -56,5 +56,11 @@ test-clients: build ## the binaries with stock STOMP clients on Node (npm)
 test-browser: build ## the demo page in headless Chromium; screenshots in artifacts/
 	test/browser/run.sh
 
+# MINUTES=3 KAFKA=embedded|real SEED=…; ARGS takes further flags of the program.
+.PHONY: chaos
+chaos: build ## processes that are killed, stopped and cut off among clients, judged by what is promised
+	go build -o bin/chaos ./test/chaos/cmd/chaos
+	$(if $(filter real,$(KAFKA)),deploy/kafka/with-kafka.sh --nodes 3) bin/chaos -minutes=$(or $(MINUTES),3) -seed=$(or $(SEED),0) $(ARGS)
+
 .PHONY: check
 check: lint test race bench fuzz test-kafka test-clients test-browser ## exactly what CI runs
