@@ -117,8 +117,10 @@ func (m *Machine) expire(d *schema.EdgeExpired, offset int64) {
 		return
 	}
 	e := m.edge(d.Edge, offset)
+	if d.Epoch > e.Epoch {
+		m.raise(e, d.Epoch) // its events count from 1, and are owed an answer
+	}
 	e.Expired = max(e.Expired, d.Epoch)
-	e.Epoch = max(e.Epoch, d.Epoch)
 	m.leases++
 }
 

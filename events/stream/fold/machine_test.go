@@ -144,6 +144,16 @@ func TestExpiredEpochIsFencedUntilANewerOne(t *testing.T) {
 	}
 }
 
+// An epoch that expires before anything of it was read counts from 1 like any
+// other: what comes of it is fenced and answered, not taken for a repeat.
+func TestAnEpochExpiresBeforeItsFirstEvent(t *testing.T) {
+	l, m := &log{t: t}, newMachine()
+	m.Step(l.owner("a", 0))
+	wantStep(t, m, l.connected("e1", 4, 1, "u1"), appliedJoin)
+	wantStep(t, m, l.expired("e1", 5, 0), "applied session.disconnected presence.left")
+	wantStep(t, m, l.connected("e1", 5, 1, "u2"), "fenced session.disconnected")
+}
+
 // Scenario 6: a verdict of an owner that was paused lands after its successor
 // took over.
 func TestStaleOwnersAreNotHeard(t *testing.T) {

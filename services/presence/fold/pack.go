@@ -82,10 +82,21 @@ func packSession(w *pack.Writer, s *Session) {
 	for _, sub := range s.Subscriptions {
 		packSubscription(w, sub)
 	}
-	w.Flag(s.Kick != nil)
-	if s.Kick != nil {
-		w.Text(s.Kick.Note)
+	packKick(w, s.Kick)
+}
+
+func packKick(w *pack.Writer, k *Kick) {
+	w.Flag(k != nil)
+	if k != nil {
+		w.Text(k.Note)
 	}
+}
+
+func unpackKick(r *pack.Reader) *Kick {
+	if !r.Flag() {
+		return nil
+	}
+	return &Kick{Note: r.Text()}
 }
 
 func unpackSession(r *pack.Reader, user, id string) *Session {
@@ -100,9 +111,7 @@ func unpackSession(r *pack.Reader, user, id string) *Session {
 			s.Subscriptions[i] = unpackSubscription(r)
 		}
 	}
-	if r.Flag() {
-		s.Kick = &Kick{Note: r.Text()}
-	}
+	s.Kick = unpackKick(r)
 	return s
 }
 
@@ -151,9 +160,11 @@ func packHold(w *pack.Writer, h *Hold) {
 	w.Text(string(h.Initiator))
 	w.Time(h.LastSeen)
 	w.Flag(h.EdgeLost)
+	packKick(w, h.Kick)
 }
 
 func unpackHold(r *pack.Reader, user, channel string) *Hold {
 	return &Hold{User: user, Channel: channel, Session: r.Text(), Cause: r.Number(), DelayMS: r.Number(),
-		Reason: schema.Reason(r.Text()), Initiator: schema.Initiator(r.Text()), LastSeen: r.Time(), EdgeLost: r.Flag()}
+		Reason: schema.Reason(r.Text()), Initiator: schema.Initiator(r.Text()), LastSeen: r.Time(), EdgeLost: r.Flag(),
+		Kick: unpackKick(r)}
 }
