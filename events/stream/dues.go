@@ -113,6 +113,19 @@ func (d *dues) anew(now time.Duration) {
 	heap.Init(&d.queue)
 }
 
+// carry takes over how long the same dues have run with the task before, which
+// began so much earlier. None is ripe before this task began: what lets a due
+// be written is counted from then.
+func (d *dues) carry(from *dues, earlier time.Duration) {
+	for key, x := range d.byKey {
+		if old := from.byKey[key]; old != nil && old.Due == x.Due {
+			x.ripe = max(0, old.ripe-earlier)
+			x.at = x.ripe
+		}
+	}
+	heap.Init(&d.queue)
+}
+
 // dueQueue is a heap by the time to look.
 type dueQueue []*due
 

@@ -109,6 +109,31 @@ func TestDuesComeInTheOrderOfTheirTimes(t *testing.T) {
 	}
 }
 
+// A due that has run before a rebalance goes on after it; one that was armed
+// anew, or is another, begins.
+func TestDuesGoOnWhereTheyWere(t *testing.T) {
+	before, after := newDues(), newDues()
+	arm := func(d *dues, now time.Duration, key string, cause int64) {
+		d.change(now, fold.DueChange{Key: key, Due: fold.Due{Delay: 10, Cause: cause}, Armed: true})
+	}
+	arm(before, 3, "half", 1)
+	arm(before, 0, "over", 2)
+	arm(before, 3, "other", 3)
+	arm(before, 3, "gone", 4)
+	for i, key := range []string{"half", "over", "other", "new"} {
+		arm(after, 1, key, []int64{1, 2, 33, 5}[i])
+	}
+	after.carry(before, 11)
+	for key, want := range map[string]time.Duration{"half": 2, "over": 0, "other": 11, "new": 11} {
+		if x := after.byKey[key]; x.ripe != want || x.at != want {
+			t.Errorf("%s is ripe at %d and looked at at %d, want %d", key, x.ripe, x.at, want)
+		}
+	}
+	if at, ok := after.next(); !ok || at != 0 || after.byKey["gone"] != nil {
+		t.Errorf("next at %v", at)
+	}
+}
+
 func TestWrittenIsPendingUntilItIsRead(t *testing.T) {
 	var none *written
 	w := &written{}

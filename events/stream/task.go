@@ -40,10 +40,11 @@ type task struct {
 	writer *bus.FencedWriter
 	// end is the changelog's, as long as all from the own marker on is the own
 	// writer's; -1 if that isn't known. Of whoever appends.
-	end  int64
-	kept *kept         // of the former claim, until it is known whether it holds
-	wake chan struct{} // an edge of ours has expired, or what dues wait for has come
-	anew atomic.Bool   // a record of ours is lost
+	end      int64
+	kept     *kept         // of the former claim, until it is known whether it holds
+	recalled *kept         // it does
+	wake     chan struct{} // an edge of ours has expired, or what dues wait for has come
+	anew     atomic.Bool   // a record of ours is lost
 	// progress is the claim's, over its take-overs.
 	progress *progress
 
@@ -178,6 +179,10 @@ func (t *task) run(ctx context.Context, cl *bus.Claim) (err error) {
 	}
 	for due := range t.machine.Dues() {
 		t.dues.change(t.now(), due)
+	}
+	if k := t.recalled; k != nil {
+		t.dues.carry(k.dues, t.began.Sub(k.began))
+		t.recalled = nil
 	}
 	t.leased()
 	given, err := t.loop(ctx, cl)

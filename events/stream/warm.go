@@ -18,6 +18,10 @@ type kept struct {
 	// writer wrote the changelog up to end, and knows how all its writes ended.
 	writer *bus.FencedWriter
 	end    int64
+	// dues have run since began; they go on, so that rebalances one after the
+	// other don't put leaves off again and again.
+	dues  *dues
+	began time.Time
 }
 
 // keep is what outlives a claim that ended with everything flushed, nil if the
@@ -26,7 +30,7 @@ func (t *task) keep() *kept {
 	if t.end < 0 {
 		return nil
 	}
-	return &kept{machine: t.machine, writer: t.writer, end: t.end}
+	return &kept{machine: t.machine, writer: t.writer, end: t.end, dues: t.dues, began: t.began}
 }
 
 // recall makes the kept state the task's, if it is still the partition's.
@@ -40,6 +44,7 @@ func (t *task) recall(marker int64) bool {
 		return false
 	}
 	t.adopt(k.machine)
+	t.recalled = k
 	return true
 }
 
