@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/segmentio/kafka-go"
 )
 
 // groupConfig is fast enough for tests and slow enough for a loaded machine.
@@ -164,6 +166,22 @@ func TestGroupCallsFailedHandlerAgain(t *testing.T) {
 		case <-time.After(20 * time.Second):
 			t.Fatal("handler was not called again")
 		}
+	}
+}
+
+// kafka-go doesn't wait for what is started in a generation that is over
+// (Generation.Start), so it gets no handlers: they would overlap the next one's.
+func TestGenerationThatIsOverGetsNoHandlers(t *testing.T) {
+	over, end := context.WithCancel(t.Context())
+	end()
+	c := testClient(t, []string{"127.0.0.1:1"})
+	m := &member{c: c, log: c.log, handle: func(context.Context, *Claim) error {
+		t.Error("a handler was called")
+		return nil
+	}}
+	m.cfg.CommitInterval = time.Hour
+	for range 100 {
+		m.generation(t.Context(), over, &kafka.Generation{Assignments: map[string][]kafka.PartitionAssignment{"t": {{ID: 0}, {ID: 1}, {ID: 2}}}})
 	}
 }
 

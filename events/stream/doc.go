@@ -13,7 +13,9 @@
 //  1. owner.started is appended to the input partition. Its offset is the
 //     owner epoch: dues and expiries of former owners are ignored from there.
 //  2. The changelog's writer is fenced (InitProducerId), and a marker written.
-//  3. The changelog is read up to that marker, which must be the log's end.
+//  3. The changelog is read up to that marker, which must be the log's end. If
+//     nobody has written to it since a claim that this process gave back in
+//     order, the state of then is used instead.
 //  4. A large flush that may be half written is written again.
 //  5. Input is folded from the restored position. When the own owner.started
 //     has been folded the task runs: it is caught up with its take-over.
