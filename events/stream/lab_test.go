@@ -1,0 +1,250 @@
+package stream_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"rollcall.dev/events/bus"
+	"rollcall.dev/events/schema"
+	"rollcall.dev/events/stream"
+)
+
+// lab is a broker, edges and instances in one bubble of fake time: minutes cost
+// milliseconds.
+type lab struct {
+	*world
+	net     *wires
+	cluster *kfake.Cluster
+	ctx     context.Context
+	clients []*bus.Client
+}
+
+// inLab runs body in a bubble, with one partition.
+func inLab(t *testing.T, body func(l *lab)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		n := newWires()
+		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.ListenFn(n.listen), kfake.GroupMinSessionTimeout(time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer cluster.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
+		defer cancel()
+		l := &lab{net: n, cluster: cluster, ctx: ctx}
+		client := l.open(t, "test")
+		l.world = &world{t: t, brokers: cluster.ListenAddrs(), client: client, parts: 1,
+			producer: client.NewProducer(bus.ProducerConfig{}), seq: map[string]int64{}}
+		for _, spec := range l.topics.All(1) {
+			topic := bus.Topic{Name: spec.Name, Partitions: 1, Replication: 1, Configs: spec.Configs()}
+			if err := client.EnsureTopics(ctx, true, topic); err != nil {
+				t.Fatal(err)
+			}
+		}
+		body(l)
+		if err := l.producer.Close(ctx); err != nil {
+			t.Error(err)
+		}
+		for _, c := range l.clients {
+			_ = c.Close()
+		}
+		time.Sleep(time.Minute) // connections end
+	})
+}
+
+func (l *lab) open(t testing.TB, name string) *bus.Client {
+	t.Helper()
+	c, err := bus.Open(bus.Config{Brokers: l.cluster.ListenAddrs(), ClientID: name, Dial: l.net.dialer(name), Logger: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.clients = append(l.clients, c)
+	return c
+}
+
+// presence runs an instance with the settings of a deployment until the lab ends.
+func (l *lab) presence(name string, grace time.Duration) (s *stream.Service, stop func()) {
+	l.t.Helper()
+	cfg := l.config(name)
+	client := l.open(l.t, name)
+	cfg.Client, cfg.EdgeLease, cfg.HeartbeatInterval = client, 5*time.Second, time.Second
+	cfg.Delays.UncleanMS = grace.Milliseconds()
+	s, err := stream.New(cfg)
+	if err == nil {
+		err = s.Start(l.ctx)
+	}
+	if err == nil {
+		err = s.WaitState(l.ctx, 0, stream.Running)
+	}
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return s, func() {
+		if err := s.Stop(l.ctx); err != nil {
+			l.t.Errorf("stop %s: %v", name, err)
+		}
+	}
+}
+
+// outage has the leader of a topic's partition away, for all.
+func (l *lab) outage(topic string) (over func()) {
+	f := l.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce, kmsg.Fetch}, Topic: topic, Err: kerr.NotLeaderForPartition, Count: -1})
+	return f.Remove
+}
+
+// labEdge is what an edge is to presence: events in order, and heartbeats that
+// tell their backlog and what the edge has heard.
+type labEdge struct {
+	l      *lab
+	id     string
+	epoch  int64
+	events *bus.Producer
+	seq    int64
+	known  atomic.Int64
+	end    context.CancelFunc
+	done   sync.WaitGroup
+	// verdicts against the epoch that it has heard.
+	verdicts atomic.Int64
+}
+
+func (l *lab) edge(id string, epoch int64) *labEdge {
+	ctx, cancel := context.WithCancel(l.ctx)
+	e := &labEdge{l: l, id: id, epoch: epoch, end: cancel, events: l.open(l.t, id).NewProducer(bus.ProducerConfig{})}
+	beats := l.open(l.t, id+"-heartbeat")
+	asked := make(chan struct{}, 1)
+	e.done.Go(func() { e.hear(ctx, beats, asked) })
+	e.done.Go(func() { e.beat(ctx, beats, asked) })
+	return e
+}
+
+func (e *labEdge) hear(ctx context.Context, c *bus.Client, asked chan<- struct{}) {
+	r := c.NewReader(bus.ReaderConfig{Topic: e.l.topics.Heartbeat(), Start: bus.FirstOffset})
+	for {
+		b, err := r.Next(ctx)
+		if err != nil {
+			return
+		}
+		for _, rec := range b.Records {
+			var hb schema.Heartbeat
+			mustJSON(e.l.t, rec.Value, &hb)
+			e.known.Store(rec.Offset)
+			for _, v := range hb.Verdicts {
+				if v.Edge == e.id {
+					e.verdicts.Add(1)
+				}
+			}
+			if hb.Ask {
+				select {
+				case asked <- struct{}{}:
+				default:
+				}
+			}
+		}
+	}
+}
+
+func (e *labEdge) beat(ctx context.Context, c *bus.Client, asked <-chan struct{}) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	p := c.NewProducer(bus.ProducerConfig{})
+	defer func() { over, cancel := context.WithCancel(e.l.ctx); cancel(); _ = p.Close(over) }()
+	for n := int64(1); ; n++ {
+		if p.Buffered() == 0 {
+			known := e.known.Load()
+			hb := schema.Heartbeat{Kind: schema.KindEdge, Instance: e.id, Run: e.id, Beat: n, At: schema.At(time.Now()), Epoch: e.epoch,
+				OldestMS: e.events.Oldest().Milliseconds(), Heard: known}
+			value, err := json.Marshal(hb)
+			if err == nil {
+				err = p.Publish(ctx, bus.Record{Topic: e.l.topics.Heartbeat(), Value: value}, nil)
+			}
+			if err != nil && ctx.Err() == nil {
+				e.l.t.Error(err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-asked:
+		}
+	}
+}
+
+// die ends the edge as kill -9 does. What it has sent may still land.
+func (e *labEdge) die() {
+	e.end()
+	over, cancel := context.WithCancel(e.l.ctx)
+	cancel()
+	_ = e.events.Close(over)
+	e.done.Wait()
+}
+
+func (e *labEdge) write(typ schema.Type, data any) {
+	e.seq++
+	stamp := schema.Stamp{Source: schema.EdgeSource(e.id, e.epoch), Sequence: schema.Sequence{Offset: e.seq}}
+	_, value, err := schema.Encode(typ, "", schema.At(time.Now()), stamp, schema.TopicLifecycle, 0, data)
+	if err == nil {
+		err = e.events.Publish(e.l.ctx, bus.Record{Topic: e.l.topics.Lifecycle(), Value: value}, nil)
+	}
+	if err != nil {
+		e.l.t.Error(err)
+	}
+}
+
+func (e *labEdge) connect(user string) {
+	e.write(schema.TypeSessionConnected, &schema.SessionConnected{Ref: ref(e.id, e.epoch, user)})
+}
+
+func (e *labEdge) disconnect(user string) {
+	e.write(schema.TypeSessionDisconnected, &schema.SessionDisconnected{Ref: ref(e.id, e.epoch, user), Reason: schema.ReasonConnectionLost})
+}
+
+// heard are the texts of all joins and lefts so far, repeats left out, and of
+// the expiries in the input.
+func (l *lab) heard() (all []string) {
+	l.t.Helper()
+	marks := map[string]schema.Sequence{}
+	for _, topic := range []string{l.topics.ChannelEvents(), l.topics.Lifecycle()} {
+		for _, rec := range l.all(topic) {
+			ev, data, err := schema.Decode(rec.Value)
+			if err != nil {
+				l.t.Fatal(err)
+			}
+			switch d := data.(type) {
+			case *schema.PresenceJoined, *schema.PresenceLeft:
+				if m, ok := marks[ev.Source]; !ok || ev.Sequence.Above(m) {
+					marks[ev.Source] = ev.Sequence
+					all = append(all, text(data))
+				}
+			case *schema.EdgeExpired:
+				all = append(all, fmt.Sprintf("expired %s/%d", d.Edge, d.Epoch))
+			}
+		}
+	}
+	return all
+}
+
+// all is what stands in a topic.
+func (l *lab) all(topic string) (all []bus.Record) {
+	l.t.Helper()
+	r := l.client.NewReader(bus.ReaderConfig{Topic: topic, Start: bus.FirstOffset, MaxWait: time.Millisecond})
+	for {
+		b, err := r.Next(l.ctx)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		if all = append(all, b.Records...); b.Next >= b.HighWatermark {
+			return all
+		}
+	}
+}

@@ -1,0 +1,162 @@
+package stream_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+)
+
+// Scenario 1: alice reloads at 0 s with a grace of 10 s. The partition's leader
+// is lost at some time before the grace ends; alice is back on another edge
+// right after that, so her return waits there. The leader comes back, and the
+// edge or presence reaches it first: no left. The last seconds of the grace are
+// the hard ones: no heartbeat has told of a backlog yet.
+func TestScenario01ADueDoesNotOvertakeAnOutbox(t *testing.T) {
+	const grace = 10 * time.Second
+	for _, lost := range []time.Duration{3 * time.Second, 8700 * time.Millisecond, 9700 * time.Millisecond, 9990 * time.Millisecond} {
+		for _, away := range []time.Duration{500 * time.Millisecond, 12 * time.Second} {
+			for _, late := range []string{"e2", "p"} {
+				for _, kind := range []string{"refusing", "silent"} {
+					t.Run(fmt.Sprintf("%s at %v for %v, %s last", kind, lost, away, late), func(t *testing.T) {
+						inLab(t, func(l *lab) { l.reload(grace, lost, away, late, kind) })
+					})
+				}
+			}
+		}
+	}
+}
+
+func (l *lab) reload(grace, lost, away time.Duration, late, kind string) {
+	_, stop := l.presence("p", grace)
+	defer stop()
+	e1, e2 := l.edge("e1", 101), l.edge("e2", 102)
+	defer e1.die()
+	defer e2.die()
+	e1.connect("alice")
+	e1.connect("bob") // leaves for good
+	time.Sleep(20 * time.Second)
+	e1.disconnect("alice")
+	e1.disconnect("bob")
+	time.Sleep(lost)
+	var over func()
+	if kind == "refusing" {
+		over = l.outage(l.topics.Lifecycle())
+	} else {
+		over = l.standstill(l.topics.Lifecycle())
+	}
+	time.Sleep(5 * time.Millisecond)
+	e2.connect("alice")
+	time.Sleep(away)
+	let := l.net.hold(late, produces, l.topics.Lifecycle())
+	over()
+	time.Sleep(900 * time.Millisecond)
+	let()
+	time.Sleep(time.Minute)
+	want := []string{"join alice 1", "join bob 1", "join alice 2", "left bob"}
+	if got := l.heard(); !slices.Equal(got, want) && !slices.Equal(got, []string{"join alice 1", "join bob 1", "left bob", "join alice 2"}) {
+		l.t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// Whatever keeps heartbeats from being heard, no edge that lives expires; and one
+// that dies afterwards does, within a lease and a second.
+func TestScenario08NobodyExpiresWhileNobodyIsHeard(t *testing.T) {
+	for name, c := range map[string]struct {
+		length  time.Duration
+		disturb func(l *lab) (over func())
+	}{
+		"the monitor's reader stands still": {time.Minute, func(l *lab) func() { return l.net.hold("p", fetches, l.topics.Heartbeat()) }},
+		"Kafka stands still":                {time.Minute, func(l *lab) func() { return l.standstill("") }},
+		"the heartbeats' leader is lost":    {9 * time.Second, func(l *lab) func() { return l.outage(l.topics.Heartbeat()) }},
+		"the network is slow": {time.Minute, func(l *lab) func() {
+			l.net.slow(700 * time.Millisecond)
+			return func() { l.net.slow(0) }
+		}},
+	} {
+		t.Run(name, func(t *testing.T) { inLab(t, func(l *lab) { l.disturbed(c.length, c.disturb) }) })
+	}
+}
+
+// standstill holds back all that is produced to a topic or fetched from it. Not
+// the group's requests: kafka-go waits for those with a lock, and the bubble's
+// time stands still.
+func (l *lab) standstill(topic string) (over func()) {
+	p, f := l.net.hold("", produces, topic), l.net.hold("", fetches, topic)
+	return func() { p(); f() }
+}
+
+func (l *lab) disturbed(length time.Duration, disturb func(l *lab) (over func())) {
+	_, stop := l.presence("p", 10*time.Second)
+	defer stop()
+	e1, e2 := l.edge("e1", 101), l.edge("e2", 102)
+	defer e1.die()
+	e1.connect("alice")
+	time.Sleep(10 * time.Second)
+	e2.connect("bob")
+	time.Sleep(10 * time.Second)
+	over := disturb(l)
+	time.Sleep(length)
+	over()
+	time.Sleep(30 * time.Second)
+	if got := l.heard(); !slices.Equal(got, []string{"join alice 1", "join bob 1"}) {
+		l.t.Fatalf("%q", got)
+	}
+	if n := e1.verdicts.Load() + e2.verdicts.Load(); n > 0 {
+		l.t.Errorf("%d verdicts on edges that live", n)
+	}
+	e2.die()
+	begin := time.Now()
+	for slices.Index(l.heard(), "expired e2/102") < 0 && time.Since(begin) < time.Minute {
+		time.Sleep(100 * time.Millisecond)
+	}
+	if took := time.Since(begin); took > 6*time.Second {
+		l.t.Errorf("expired after %v", took)
+	}
+	time.Sleep(12 * time.Second)
+	if got := l.heard(); !slices.Contains(got, "left bob") || slices.Contains(got, "left alice") {
+		l.t.Errorf("%q", got)
+	}
+}
+
+// An expiry that an outage has kept from being written is withdrawn when the
+// edge is heard again before it ends.
+func TestAStaleExpiryDoesNotLand(t *testing.T) {
+	inLab(t, func(l *lab) {
+		_, stop := l.presence("p", 10*time.Second)
+		defer stop()
+		e1 := l.edge("e1", 101)
+		defer e1.die()
+		e1.connect("alice")
+		time.Sleep(20 * time.Second)
+		over := l.outage(l.topics.Lifecycle())
+		time.Sleep(time.Second)
+		let := l.net.hold("e1-heartbeat", produces, l.topics.Heartbeat())
+		time.Sleep(8 * time.Second) // its lease runs out
+		let()
+		time.Sleep(3 * time.Second)
+		over()
+		time.Sleep(time.Minute)
+		if got := l.heard(); !slices.Equal(got, []string{"join alice 1"}) {
+			t.Errorf("%q", got)
+		}
+	})
+}
+
+// What a leave costs beyond the grace: the edges are asked, and answer at once.
+func TestALeaveIsSoonAfterItsGrace(t *testing.T) {
+	inLab(t, func(l *lab) {
+		_, stop := l.presence("p", 10*time.Second)
+		defer stop()
+		e1, e2 := l.edge("e1", 101), l.edge("e2", 102)
+		defer e1.die()
+		defer e2.die()
+		e1.connect("alice")
+		time.Sleep(20500 * time.Millisecond)
+		e1.disconnect("alice")
+		time.Sleep(10*time.Second + 50*time.Millisecond)
+		if got := l.heard(); !slices.Contains(got, "left alice") {
+			t.Errorf("%q 50 ms after the grace", got)
+		}
+	})
+}
