@@ -51,10 +51,12 @@ func (cfg *ProducerConfig) setDefaults() {
 // the order of a partition is the order of Publish. A partition without records
 // costs no goroutine. Safe for concurrent use.
 type Producer struct {
-	c      *Client
-	cfg    ProducerConfig
-	id     *identity
-	budget budget
+	c   *Client
+	cfg ProducerConfig
+	id  *identity
+	// singles are what PublishWait waits by.
+	singles sync.Pool
+	budget  budget
 
 	// abort ends the attempts of a Close whose context has ended.
 	abort  context.Context
@@ -91,9 +93,10 @@ func (c *Client) NewProducer(cfg ProducerConfig) *Producer {
 	abort, cancel := context.WithCancelCause(context.Background())
 	return &Producer{
 		c: c, cfg: cfg, abort: abort, cancel: cancel,
-		id:     &identity{c: c, transactionalID: cfg.TransactionalID, id: noProducerID},
-		budget: budget{maxRecords: cfg.MaxBuffered, maxBytes: cfg.MaxBufferedBytes},
-		queues: make(map[topicPartition]*partitionQueue),
+		id:      &identity{c: c, transactionalID: cfg.TransactionalID, id: noProducerID},
+		singles: sync.Pool{New: newSingle},
+		budget:  budget{maxRecords: cfg.MaxBuffered, maxBytes: cfg.MaxBufferedBytes},
+		queues:  make(map[topicPartition]*partitionQueue),
 	}
 }
 

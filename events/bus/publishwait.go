@@ -3,7 +3,6 @@ package bus
 import (
 	"context"
 	"fmt"
-	"sync"
 	"sync/atomic"
 )
 
@@ -69,21 +68,23 @@ type single struct {
 	done  func(Result)
 }
 
-var singles = sync.Pool{New: func() any {
+// newSingle is for a pool of each producer: in tests under fake time a channel
+// belongs to the bubble that made it.
+func newSingle() any {
 	s := &single{ready: make(chan Result, 1)}
 	s.done = func(r Result) { s.ready <- r }
 	return s
-}}
+}
 
 func (p *Producer) publishOne(ctx context.Context, rec Record) ([]Result, error) {
-	s := singles.Get().(*single)
+	s := p.singles.Get().(*single)
 	if err := p.Publish(ctx, rec, s.done); err != nil {
-		singles.Put(s)
+		p.singles.Put(s)
 		return []Result{{Partition: rec.Partition, Offset: -1, Err: err}}, err
 	}
 	select {
 	case r := <-s.ready:
-		singles.Put(s)
+		p.singles.Put(s)
 		return []Result{r}, r.Err
 	case <-ctx.Done(): // s stays with the record under way
 		return nil, fmt.Errorf("%w: %w", ErrUnknownOutcome, context.Cause(ctx))

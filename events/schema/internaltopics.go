@@ -86,7 +86,8 @@ type Heartbeat struct {
 	MailboxPartition int32 `json:"mailbox_partition,omitempty"`
 	Sessions         int   `json:"sessions,omitempty"`
 	Draining         bool  `json:"draining,omitempty"`
-	// OldestMS is the age of the oldest event that Kafka hasn't acknowledged.
+	// OldestMS is the age of the oldest event that Kafka hasn't acknowledged,
+	// rounded up: 0 if there is none.
 	OldestMS int64 `json:"oldest_ms,omitempty"`
 	// Heard is the offset of a record of this topic that the edge had read, or
 	// had acknowledged, before it made the beat; 0 if it doesn't tell. So what

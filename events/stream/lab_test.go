@@ -162,7 +162,7 @@ func (e *labEdge) beat(ctx context.Context, c *bus.Client, asked <-chan struct{}
 		if p.Buffered() == 0 {
 			known := e.known.Load()
 			hb := schema.Heartbeat{Kind: schema.KindEdge, Instance: e.id, Run: e.id, Beat: n, At: schema.At(time.Now()), Epoch: e.epoch,
-				OldestMS: e.events.Oldest().Milliseconds(), Heard: known}
+				OldestMS: (e.events.Oldest() + time.Millisecond - 1).Milliseconds(), Heard: known}
 			value, err := json.Marshal(hb)
 			if err == nil {
 				err = p.Publish(ctx, bus.Record{Topic: e.l.topics.Heartbeat(), Value: value}, nil)
@@ -248,3 +248,6 @@ func (l *lab) all(topic string) (all []bus.Record) {
 		}
 	}
 }
+
+// pass lets time pass in the bubble.
+func (l *lab) pass(d time.Duration) { time.Sleep(d) }

@@ -35,24 +35,24 @@ func (l *lab) reload(grace, lost, away time.Duration, late, kind string) {
 	defer e2.die()
 	e1.connect("alice")
 	e1.connect("bob") // leaves for good
-	time.Sleep(20 * time.Second)
+	l.pass(20 * time.Second)
 	e1.disconnect("alice")
 	e1.disconnect("bob")
-	time.Sleep(lost)
+	l.pass(lost)
 	var over func()
 	if kind == "refusing" {
 		over = l.outage(l.topics.Lifecycle())
 	} else {
 		over = l.standstill(l.topics.Lifecycle())
 	}
-	time.Sleep(5 * time.Millisecond)
+	l.pass(5 * time.Millisecond)
 	e2.connect("alice")
-	time.Sleep(away)
+	l.pass(away)
 	let := l.net.hold(late, produces, l.topics.Lifecycle())
 	over()
-	time.Sleep(900 * time.Millisecond)
+	l.pass(900 * time.Millisecond)
 	let()
-	time.Sleep(time.Minute)
+	l.pass(time.Minute)
 	want := []string{"join alice 1", "join bob 1", "join alice 2", "left bob"}
 	if got := l.heard(); !slices.Equal(got, want) && !slices.Equal(got, []string{"join alice 1", "join bob 1", "left bob", "join alice 2"}) {
 		l.t.Errorf("%q, want %q", got, want)
@@ -92,13 +92,13 @@ func (l *lab) disturbed(length time.Duration, disturb func(l *lab) (over func())
 	e1, e2 := l.edge("e1", 101), l.edge("e2", 102)
 	defer e1.die()
 	e1.connect("alice")
-	time.Sleep(10 * time.Second)
+	l.pass(10 * time.Second)
 	e2.connect("bob")
-	time.Sleep(10 * time.Second)
+	l.pass(10 * time.Second)
 	over := disturb(l)
-	time.Sleep(length)
+	l.pass(length)
 	over()
-	time.Sleep(30 * time.Second)
+	l.pass(30 * time.Second)
 	if got := l.heard(); !slices.Equal(got, []string{"join alice 1", "join bob 1"}) {
 		l.t.Fatalf("%q", got)
 	}
@@ -108,12 +108,12 @@ func (l *lab) disturbed(length time.Duration, disturb func(l *lab) (over func())
 	e2.die()
 	begin := time.Now()
 	for slices.Index(l.heard(), "expired e2/102") < 0 && time.Since(begin) < time.Minute {
-		time.Sleep(100 * time.Millisecond)
+		l.pass(100 * time.Millisecond)
 	}
 	if took := time.Since(begin); took > 6*time.Second {
 		l.t.Errorf("expired after %v", took)
 	}
-	time.Sleep(12 * time.Second)
+	l.pass(12 * time.Second)
 	if got := l.heard(); !slices.Contains(got, "left bob") || slices.Contains(got, "left alice") {
 		l.t.Errorf("%q", got)
 	}
@@ -128,15 +128,15 @@ func TestAStaleExpiryDoesNotLand(t *testing.T) {
 		e1 := l.edge("e1", 101)
 		defer e1.die()
 		e1.connect("alice")
-		time.Sleep(20 * time.Second)
+		l.pass(20 * time.Second)
 		over := l.outage(l.topics.Lifecycle())
-		time.Sleep(time.Second)
+		l.pass(time.Second)
 		let := l.net.hold("e1-heartbeat", produces, l.topics.Heartbeat())
-		time.Sleep(8 * time.Second) // its lease runs out
+		l.pass(8 * time.Second) // its lease runs out
 		let()
-		time.Sleep(3 * time.Second)
+		l.pass(3 * time.Second)
 		over()
-		time.Sleep(time.Minute)
+		l.pass(time.Minute)
 		if got := l.heard(); !slices.Equal(got, []string{"join alice 1"}) {
 			t.Errorf("%q", got)
 		}
@@ -152,9 +152,9 @@ func TestALeaveIsSoonAfterItsGrace(t *testing.T) {
 		defer e1.die()
 		defer e2.die()
 		e1.connect("alice")
-		time.Sleep(20500 * time.Millisecond)
+		l.pass(20500 * time.Millisecond)
 		e1.disconnect("alice")
-		time.Sleep(10*time.Second + 50*time.Millisecond)
+		l.pass(10*time.Second + 50*time.Millisecond)
 		if got := l.heard(); !slices.Contains(got, "left alice") {
 			t.Errorf("%q 50 ms after the grace", got)
 		}

@@ -48,7 +48,7 @@ func (t *Table) prove(p proof) {
 // vouched is the time up to which an edge's beat says that all its events are
 // in the log. The beat was made after the edge had read an own beat, hence
 // after that was sent: no clock is compared with another. What waits was added
-// at most OldestMS before the beat was made, which is rounded down.
+// at most OldestMS before the beat was made, for such edges round it up.
 func (t *Table) vouched(hb *schema.Heartbeat) time.Duration {
 	i, found := slices.BinarySearchFunc(t.proofs, hb.Heard, func(p proof, heard int64) int { return int(p.offset - heard) })
 	if !found {
@@ -57,13 +57,7 @@ func (t *Table) vouched(hb *schema.Heartbeat) time.Duration {
 	if i < 0 {
 		return never
 	}
-	at := t.proofs[i].sent
-	if hb.OldestMS > 0 {
-		at -= time.Duration(hb.OldestMS+1) * time.Millisecond
-	} else {
-		at -= time.Millisecond
-	}
-	return at
+	return t.proofs[i].sent - time.Duration(hb.OldestMS)*time.Millisecond
 }
 
 // Clear is the time up to which a return is in the log, if there was one: who

@@ -62,16 +62,16 @@ func TestAnEdgeVouchesForWhatWasBefore(t *testing.T) {
 	s.run(10 * time.Second) // own beat n is sent at n-1 seconds
 	s.vouching("e1", 5, 0)
 	s.run(time.Second)
-	s.clear(4*time.Second - time.Millisecond)
+	s.clear(4 * time.Second)
 	s.vouching("e1", 6, 2*time.Second)
 	s.run(time.Second)
-	s.clear(4*time.Second - time.Millisecond) // what was vouched for stays so
+	s.clear(4 * time.Second) // what was vouched for stays so
 	s.vouching("e1", 9, 1500*time.Millisecond)
 	s.run(time.Second)
-	s.clear(6500*time.Millisecond - time.Millisecond)
+	s.clear(6500 * time.Millisecond)
 	s.vouching("e1", 1000, 0) // it has heard those of others since
 	s.run(time.Second)
-	s.clear(12*time.Second - time.Millisecond)
+	s.clear(12 * time.Second)
 }
 
 // The slowest edge decides; one that has said goodbye or is gone doesn't.
@@ -80,10 +80,10 @@ func TestTheLeastVouchedForDecides(t *testing.T) {
 	s.vouching("e1", 100, 0)
 	s.vouching("e2", 3, 0)
 	s.run(10 * time.Second)
-	s.clear(2*time.Second - time.Millisecond)
+	s.clear(2 * time.Second)
 	s.alive["e2"] = goodbye("e2")
 	s.run(time.Second)
-	s.clear(9*time.Second - time.Millisecond)
+	s.clear(9 * time.Second)
 	s.live("e3", 1)
 	s.name(0, e("e3", 1))
 	s.run(time.Second)

@@ -148,7 +148,7 @@ func (k *Keeper) beat(n int64) schema.Heartbeat {
 	return schema.Heartbeat{
 		Kind: schema.KindEdge, Instance: k.cfg.Edge, Run: k.cfg.Run, Beat: n, At: schema.At(time.Now()),
 		Epoch: k.told.Load(), MailboxPartition: k.cfg.MailboxPartition,
-		Sessions: s.Sessions, Draining: s.Draining, OldestMS: s.Oldest.Milliseconds(), Heard: known,
+		Sessions: s.Sessions, Draining: s.Draining, OldestMS: (s.Oldest + time.Millisecond - 1).Milliseconds(), Heard: known,
 	}
 }
 
@@ -160,7 +160,7 @@ func (k *Keeper) owed() time.Duration {
 	if k.since.IsZero() || k.over < k.told.Load() {
 		return 0
 	}
-	return max(time.Millisecond, time.Since(k.since))
+	return max(1, time.Since(k.since))
 }
 
 func (k *Keeper) record(hb schema.Heartbeat) bus.Record {
