@@ -101,7 +101,7 @@ func (k *killed) run() *fold.Machine {
 }
 
 // Killed after every write, and once more after every write of the recovery.
-func TestKilledAtEveryWrite(t *testing.T) {
+func TestScenario14KilledAtEveryWrite(t *testing.T) {
 	l := wave(t, 9, 4)
 	ref := newMachine()
 	var want []fold.Stamped

@@ -80,7 +80,7 @@ func TestDuplicatesOfATaskAreDropped(t *testing.T) {
 	}
 }
 
-func TestGapsAreSeenOnceAndHealedByANewEpoch(t *testing.T) {
+func TestScenario19GapsAreSeenOnceAndHealedByANewEpoch(t *testing.T) {
 	l, m := &log{t: t}, newMachine()
 	m.Step(l.owner("a", 0))
 	wantStep(t, m, l.connected("e1", 1, 1, "u1"), appliedJoin)
@@ -154,9 +154,9 @@ func TestAnEpochExpiresBeforeItsFirstEvent(t *testing.T) {
 	wantStep(t, m, l.connected("e1", 5, 1, "u2"), "fenced session.disconnected")
 }
 
-// Scenario 6: a verdict of an owner that was paused lands after its successor
+// A verdict of an owner that was paused lands after its successor
 // took over.
-func TestStaleOwnersAreNotHeard(t *testing.T) {
+func TestScenario6StaleOwnersAreNotHeard(t *testing.T) {
 	l, m := &log{t: t}, newMachine()
 	m.Step(l.owner("a", time.Minute)) // owner epoch 0
 	wantStep(t, m, l.connected("e1", 4, 1, "u1"), appliedJoin)
@@ -172,8 +172,8 @@ func TestStaleOwnersAreNotHeard(t *testing.T) {
 	wantStep(t, m, l.due("u1", 2, 3), "applied")
 }
 
-// Scenario 13: dues in another order than their causes.
-func TestDuesOutOfOrder(t *testing.T) {
+// Dues in another order than their causes.
+func TestScenario13DuesOutOfOrder(t *testing.T) {
 	l, m := &log{t: t}, newMachine()
 	m.Step(l.owner("a", time.Minute))
 	m.Step(l.connected("e1", 4, 1, "u1"))

@@ -164,7 +164,7 @@ func render(o fold.Stamped) string {
 
 // Whatever the batches, whatever the crashes, whatever compaction left: the
 // same state, and for readers the same outputs under the same stamps.
-func TestReplaysAreTheSame(t *testing.T) {
+func TestScenario15ReplaysAreTheSame(t *testing.T) {
 	big := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		l := drawLog(rt, t)

@@ -2,6 +2,7 @@ package fold
 
 import (
 	"testing"
+	"time"
 
 	"rollcall.dev/events/schema"
 )
@@ -209,5 +210,22 @@ var rules = []struct {
 func TestRules(t *testing.T) {
 	for _, rule := range rules {
 		t.Run(rule.name, func(t *testing.T) { newWorld(t, rule.delays).script(rule.script...) })
+	}
+}
+
+// The hold says for how long: that of the owner that was the newest at its
+// beginning, by how the session ended.
+func TestDelaysAreThoseOfTheEnd(t *testing.T) {
+	for how, want := range map[string]int64{"drop": 10_000, "reload": 10_000, "drain": 30_000, "logout": 500, "close": 500, "kicked": 500} {
+		w := newWorld(t, schema.Delays{UncleanMS: 10_000, DrainMS: 30_000, CleanMS: 500})
+		w.script("connect a1 -> joined @alice alice", how+" a1 ->", "owner 1 2 3 ->")
+		var delays []time.Duration
+		for key, e := range w.store.Snapshot().Scan(kindHold) {
+			due, _ := New().Due(key, e)
+			delays = append(delays, due.Delay)
+		}
+		if len(delays) != 1 || delays[0] != milliseconds(want) {
+			t.Errorf("%s: held for %v, want %d ms once", how, delays, want)
+		}
 	}
 }

@@ -25,6 +25,8 @@ type ring struct {
 	epochs  int64 // of edges, as offsets of one claims' log
 	named   int   // sessions so far
 	owners  []int64
+	// logStart is where the log begins: what is older doesn't come again.
+	logStart int64
 
 	m         *stream.Machine
 	changelog []stream.Change
@@ -228,7 +230,7 @@ func (r *ring) writeDue(d stream.Due, owner int64) {
 // repeat appends a record once more as it stands, however old it is. An owner
 // claims each time anew, so its owner.started never comes twice.
 func (r *ring) repeat() {
-	rec := r.log[r.draw(len(r.log), "repeat")]
+	rec := r.log[rapid.IntRange(int(r.logStart), len(r.log)-1).Draw(r.rt, "repeat")]
 	ev, data, err := schema.Decode(rec.Value)
 	if err != nil {
 		r.rt.Fatal(err)
@@ -245,4 +247,18 @@ func (r *ring) repeat() {
 func (r *ring) kill(s *site) {
 	clear(s.tabs)
 	r.claim(s)
+}
+
+// age moves the log's start, and lets an owner say what has outlived it.
+func (r *ring) age() {
+	r.logStart = rapid.Int64Range(r.logStart, max(r.logStart, r.m.Position()-1)).Draw(r.rt, "log start")
+	owner, _ := r.owner()
+	if ee, ok := r.m.Forgettable(r.logStart); ok {
+		r.append(schema.TaskSource(Name, "claim", partition), 1, schema.TypeEdgeExpired, "",
+			&schema.EdgeExpired{Edge: ee.Edge, Epoch: ee.Epoch, OwnerEpoch: owner, LogStart: r.logStart})
+	}
+	dues, _ := r.m.Aged(r.logStart, "", 1000)
+	for _, d := range dues {
+		r.writeDue(d, owner)
+	}
 }

@@ -157,8 +157,10 @@ func (r *ring) step() {
 		r.readBack()
 	case n == 19:
 		r.own(rapid.SampledFrom([]schema.Delays{{}, grace, {UncleanMS: 5, CleanMS: 5}}).Draw(r.rt, "delays"))
-	case n <= 21:
+	case n == 20:
 		r.repeat()
+	case n == 21:
+		r.age()
 	default:
 		r.work(1+r.draw(20, "batch"), true)
 	}
@@ -211,6 +213,11 @@ func (r *ring) check() {
 	}
 	if !maps.Equal(known, want) {
 		r.rt.Fatalf("sessions %v, want %v", known, want)
+	}
+	for _, user := range []string{"alice", "bob"} {
+		if seen, ok := LastSeen(r.m.Snapshot(), user); ok && r.told["@"+user+" "+user] {
+			r.rt.Fatalf("%s is online, and was seen last: %+v", user, seen)
+		}
 	}
 	if alive := r.reader(); !slices.Equal(alive, slices.Sorted(maps.Keys(want))) {
 		r.rt.Fatalf("a reader of the log alone has %v, want %v\n%s", alive, slices.Sorted(maps.Keys(want)), r.text())
