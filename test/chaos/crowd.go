@@ -28,7 +28,7 @@ func newCrowd(o Options, rec *recorder, edges []edgeAt) *crowd {
 	chance := func(i int) *rand.Rand { return rand.New(rand.NewPCG(o.Seed, uint64(i))) }
 	for i := range o.Users {
 		c.users = append(c.users, &user{name: fmt.Sprintf("user-%d", i), rng: chance(i), rec: rec, edges: edges,
-			rooms: []string{rooms[i%len(rooms)], rooms[(i*7+1)%len(rooms)]}, background: &c.background})
+			rooms: []string{rooms[i%len(rooms)], rooms[(i*7+1)%len(rooms)]}, background: &c.background, steady: o.steady})
 	}
 	for i := range 2 * len(edges) {
 		w := &watcher{name: fmt.Sprintf("watcher-%d", i), rng: chance(o.Users + i), rec: rec, edge: edges[i%len(edges)]}

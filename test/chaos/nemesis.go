@@ -65,7 +65,7 @@ func (n *nemesis) storm(ctx context.Context) {
 		if len(all) == 0 {
 			break
 		}
-		f := all[n.rng.IntN(len(all))]
+		f := n.draw(all)
 		taken[f.target] = true
 		delay := n.between(0, gathering)
 		faults.Go(func() {
@@ -78,6 +78,20 @@ func (n *nemesis) storm(ctx context.Context) {
 		})
 	}
 	faults.Wait()
+}
+
+// draw takes a target, and then one of its faults: Kafka has fewer of them than
+// a service, and its turn as often.
+func (n *nemesis) draw(all []fault) fault {
+	var targets []string
+	for _, f := range all {
+		if !slices.Contains(targets, f.target) {
+			targets = append(targets, f.target)
+		}
+	}
+	target := targets[n.rng.IntN(len(targets))]
+	all = slices.DeleteFunc(all, func(f fault) bool { return f.target != target })
+	return all[n.rng.IntN(len(all))]
 }
 
 // strike runs one fault. What is broken is mended also when the run is over.

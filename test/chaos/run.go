@@ -44,6 +44,9 @@ func Run(ctx context.Context, o Options) (*Outcome, error) {
 	err = spend(ctx, o, c, n, crowd, rec, log)
 	records, wrong := log.close()
 	crowd.leave()
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("interrupted: %w", ctx.Err()) // as the processes may have been
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -60,9 +63,13 @@ func spend(ctx context.Context, o Options, c *cluster, n *nemesis, crowd *crowd,
 		crowd.living.Wait()
 	}()
 	crowd.live(living)
-	breaking, enough := context.WithTimeout(ctx, o.Duration)
-	n.run(breaking)
-	enough()
+	if o.script != nil {
+		o.script(ctx, n)
+	} else {
+		breaking, enough := context.WithTimeout(ctx, o.Duration)
+		n.run(breaking)
+		enough()
+	}
 	if err := c.ready(ctx); err != nil {
 		return err
 	}

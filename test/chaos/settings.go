@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"context"
 	"time"
 
 	"rollcall.dev/events/schema"
@@ -58,6 +59,9 @@ type Options struct {
 	Only []string
 	// Log is told what happens, a line at a time.
 	Log func(format string, args ...any)
+
+	script func(ctx context.Context, n *nemesis) // in place of storms
+	steady bool                                  // users only come back when their session has ended
 }
 
 // FaultTime is how much of the time of a run is left for faults.

@@ -24,6 +24,7 @@ type user struct {
 	opened int
 	// background has what outlives a tab.
 	background *sync.WaitGroup
+	steady     bool
 }
 
 // tab is one session of a user.
@@ -52,7 +53,9 @@ func (u *user) run(ctx context.Context) {
 			u.pause(ctx, 200*time.Millisecond, 1500*time.Millisecond) // as stock clients do
 			continue
 		}
-		u.act(ctx)
+		if !u.steady {
+			u.act(ctx)
+		}
 	}
 }
 
@@ -93,7 +96,7 @@ func (u *user) open(ctx context.Context) error {
 	t := &tab{client: c}
 	u.tabs = append(u.tabs, t)
 	u.join(ctx, t, u.rooms[0])
-	if u.rng.IntN(2) == 0 {
+	if u.steady || u.rng.IntN(2) == 0 {
 		u.join(ctx, t, u.rooms[1])
 	}
 	return nil

@@ -73,7 +73,7 @@ func verdict(o *chaos.Outcome) error {
 	for _, v := range o.Report.Violations {
 		fmt.Println("VIOLATION", v)
 	}
-	fmt.Printf("faults:  %s\nchecked: %s\nin %v\n", o.Faults, o.Report.Counts, o.Took.Round(time.Second))
+	fmt.Printf("faults:  %s\nleaves:  %s\nchecked: %s\nin %v\n", o.Faults, chaos.LeaveLatency(o.History), o.Report.Counts, o.Took.Round(time.Second))
 	if o.Failed() {
 		return fmt.Errorf("%d promises broken, %d other things wrong", len(o.Report.Violations), len(o.Wrong))
 	}
