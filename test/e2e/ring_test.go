@@ -38,6 +38,9 @@ func startRing(t *testing.T) *ring {
 	r := &ring{Ring: harness.StartRing(t, bin, brokers(t), prefix(t))}
 	r.topics = schema.Topics{Prefix: r.Prefix}
 	r.near, r.far = r.Edges[0].Listen, r.Edges[1].Listen
+	for _, p := range r.Presence {
+		r.presence = append(r.presence, p.Listen)
+	}
 	r.lifecycle = harness.Follow(t, r.Brokers, r.topics.Lifecycle())
 	r.channels = harness.Follow(t, r.Brokers, r.topics.ChannelEvents())
 	r.heartbeats = harness.Follow(t, r.Brokers, r.topics.Heartbeat())
@@ -54,6 +57,8 @@ func TestRing(t *testing.T) {
 	t.Run("poison", r.poison)
 	t.Run("goes on", r.goesOn)
 	t.Run("official adapter", r.officialAdapter)
+	t.Run("scenario 35, presence lags", r.scenario35Lag)
+	t.Run("scenario 35, a new epoch", r.scenario35NewEpoch)
 	t.Run("kill presence", r.killPresence)
 	t.Run("kill notifier", r.killNotifier)
 	t.Run("kill edge", r.killEdge)

@@ -17,6 +17,10 @@ var scenarios = map[string]func(*testing.T, *world){
 	"two devices":             twoDevices,
 	"watcher":                 watcher,
 	"online and offline":      online,
+
+	"kick one of two, then all": kickOneOfTwo,
+	"message to a user":         messageToAUser,
+	"scenario 35, a repeat":     scenario35Repeated,
 }
 
 func (w *world) run(t *testing.T) {

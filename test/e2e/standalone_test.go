@@ -19,7 +19,7 @@ func TestStandalone(t *testing.T) {
 	t.Parallel()
 	s := harness.StartStandalone(t, bin, "", prefix(t))
 	topics := schema.Topics{Prefix: s.Prefix}
-	w := &world{near: s.Edge, far: s.Edge, lifecycle: harness.Follow(t, s.Brokers, topics.Lifecycle()), channels: harness.Follow(t, s.Brokers, topics.ChannelEvents())}
+	w := &world{near: s.Edge, far: s.Edge, presence: []string{s.Presence}, lifecycle: harness.Follow(t, s.Brokers, topics.Lifecycle()), channels: harness.Follow(t, s.Brokers, topics.ChannelEvents())}
 	t.Run("scenarios", w.run)
 	validRecords(t, w.lifecycle, w.channels)
 	t.Run("says what it serves", func(t *testing.T) { saysWhatItServes(t, s) })

@@ -11,6 +11,7 @@ import (
 // world is a running pipeline as clients and readers of the log see it.
 type world struct {
 	near, far string // edges; the same one in a standalone
+	presence  []string
 	lifecycle *harness.Log
 	channels  *harness.Log
 }

@@ -111,6 +111,19 @@ func (c *Client) subscribe(destination, channel string) *Room {
 	return room
 }
 
+// Messages subscribes to what the API sends to the user.
+func (c *Client) Messages() *Room {
+	c.t.Helper()
+	const queue = "/user/queue/messages"
+	sub, err := c.stomp.Subscribe(queue, stomp.AckAuto)
+	if err != nil {
+		c.t.Fatalf("subscribe %s to %s: %v", c.User, queue, err)
+	}
+	room := newRoom(c.t, "@"+c.User, c.User, sub)
+	go room.follow()
+	return room
+}
+
 // Leave unsubscribes from a room and waits for the receipt.
 func (c *Client) Leave(room *Room) {
 	c.t.Helper()
