@@ -51,10 +51,8 @@ func (w *world) command(t *testing.T, instance int, method, user, below, body, k
 // kicked waits for the end of a session in the log.
 func (w *world) kicked(t *testing.T, c *harness.Client) {
 	t.Helper()
-	_, d := harness.Of(w.lifecycle, "the end of a kicked session", func(d *schema.SessionDisconnected) bool {
-		return d.Session == c.Session && d.Reason == schema.ReasonKicked
-	})
-	if d.Initiator != schema.InitiatorServer {
+	_, d := harness.Of(w.lifecycle, "the end of a kicked session", func(d *schema.SessionDisconnected) bool { return d.Session == c.Session })
+	if d.Reason != schema.ReasonKicked || d.Initiator != schema.InitiatorServer {
 		t.Errorf("kicked session ended with %+v", d)
 	}
 }
