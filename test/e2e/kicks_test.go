@@ -57,6 +57,14 @@ func (w *world) kicked(t *testing.T, c *harness.Client) {
 	}
 }
 
+// endsKicked waits for the end of a subscription, and what its client is told.
+func endsKicked(t *testing.T, r *harness.Room) {
+	t.Helper()
+	if end := r.WaitEnd(); !strings.Contains(end.Body, string(schema.ReasonKicked)) {
+		t.Errorf("the client was told %v, want %s", end, schema.ReasonKicked)
+	}
+}
+
 // kickOneOfTwo: the other session stays, and its user with it; then all are
 // kicked, and the user has left, once.
 func kickOneOfTwo(t *testing.T, w *world) {
@@ -70,7 +78,7 @@ func kickOneOfTwo(t *testing.T, w *world) {
 	if int64(entry.Offset) != at.Offset || int32(entry.Partition) != at.Partition || d.Note != "one too many" || d.User != alice {
 		t.Errorf("answered %+v, in the log at %d:%d: %+v", at, entry.Partition, entry.Offset, d)
 	}
-	inFirst.WaitEnd()
+	endsKicked(t, inFirst)
 	w.kicked(t, first)
 	second.Send(name, "still here")
 	inB.WaitMessage("still here")
@@ -135,7 +143,7 @@ func (r *ring) scenario35Lag(t *testing.T) {
 	queue := a.Messages()
 	r.command(t, other, http.MethodDelete, alice, "/sessions", "", "")
 	owner.Signal(syscall.SIGCONT)
-	queue.WaitEnd()
+	endsKicked(t, queue)
 	r.kicked(t, a)
 }
 
@@ -152,6 +160,6 @@ func (r *ring) scenario35NewEpoch(t *testing.T) {
 		return d.Session == a.Session && d.Reason == schema.ReasonEdgeLost
 	})
 	r.Edges[0].Signal(syscall.SIGCONT)
-	queue.WaitEnd()
+	endsKicked(t, queue)
 	r.Edges[0].Ready(r.Edges[0].Ops)
 }

@@ -18,9 +18,9 @@ var scenarios = map[string]func(*testing.T, *world){
 	"watcher":                 watcher,
 	"online and offline":      online,
 
-	"kick one of two, then all": kickOneOfTwo,
-	"message to a user":         messageToAUser,
-	"scenario 35, a repeat":     scenario35Repeated,
+	"kick one of two":    kickOneOfTwo,
+	"message to a user":  messageToAUser,
+	"scenario 35 repeat": scenario35Repeated,
 }
 
 func (w *world) run(t *testing.T) {
