@@ -73,19 +73,19 @@ func (v *victim) killAt(c *kfake.Cluster, n int) (killed <-chan struct{}, over f
 
 const crashUsers = 9
 
-// fill writes a log whose state needs the redo log: users who come with much
-// to say, and come again.
-func fill(w *world) {
+// fill writes a log of users who come and come again. With much to say, their
+// state needs the redo log.
+func fill(w *world, bytes int) {
 	for turn := range 2 {
 		for u := range crashUsers {
 			w.write("e1", 1, schema.TypeSessionConnected, &schema.SessionConnected{
-				Ref: ref("e1", 1, fmt.Sprintf("u%d", u)), Status: fmt.Sprintf("%s%d", rooms.StatusBloat, 150_000+turn)})
+				Ref: ref("e1", 1, fmt.Sprintf("u%d", u)), Status: fmt.Sprintf("%s%d", rooms.StatusBloat, bytes+turn)})
 		}
 	}
 }
 
 func wantAfterCrash() (all []string) {
-	for turn := range 2 {
+	for turn := range 3 { // the last of them with the heir
 		for u := range crashUsers {
 			all = append(all, fmt.Sprintf("join u%d %d", u, turn+1))
 		}
@@ -93,28 +93,34 @@ func wantAfterCrash() (all []string) {
 	return append(all, "join last 1")
 }
 
-// The process dies instead of its n-th write, for every n, and another goes on.
+// Scenarios 14 and 15. The process dies instead of its n-th write, for every n,
+// and another goes on. What a part of a flush has left behind would show in the
+// visits that the heir counts on from.
 func TestDiesAtEveryWrite(t *testing.T) {
 	broker := brokertest.Start(t)
-	for n := 0; ; n++ {
-		if n > 40 {
-			t.Fatal("the victim never came to its end")
-		}
-		finished := false
-		t.Run(fmt.Sprintf("write %d", n), func(t *testing.T) { finished = dieAt(t, broker, n) })
-		if finished || t.Failed() {
-			if n < 10 {
-				t.Errorf("only %d writes: no redo log among them", n)
+	for name, c := range map[string]struct{ bytes, writes int }{"one batch": {10, 4}, "redo log": {150_000, 10}} {
+		t.Run(name, func(t *testing.T) {
+			for n := 0; ; n++ {
+				if n > 40 {
+					t.Fatal("the victim never came to its end")
+				}
+				finished := false
+				t.Run(fmt.Sprintf("write %d", n), func(t *testing.T) { finished = dieAt(t, broker, c.bytes, n) })
+				if finished || t.Failed() {
+					if n < c.writes {
+						t.Errorf("only %d writes, the flush isn't among them", n)
+					}
+					return
+				}
 			}
-			return
-		}
+		})
 	}
 }
 
 // dieAt reports whether the victim was through before its n-th write.
-func dieAt(t *testing.T, broker *brokertest.Broker, n int) (finished bool) {
+func dieAt(t *testing.T, broker *brokertest.Broker, bytes, n int) (finished bool) {
 	w := worldOn(t, broker.Addrs(), 1)
-	fill(w)
+	fill(w, bytes)
 	v := &victim{}
 	client, err := bus.Open(bus.Config{Brokers: broker.Addrs(), ClientID: "victim", Dial: v.dial, Logger: quiet()})
 	if err != nil {
@@ -152,6 +158,9 @@ func dieAt(t *testing.T, broker *brokertest.Broker, n int) (finished bool) {
 	cfg = w.config("heir")
 	cfg.Group += "-heir" // the broker still waits for the dead member
 	w.start(cfg)
+	for u := range crashUsers {
+		w.connect("e1", 1, fmt.Sprintf("u%d", u))
+	}
 	w.connect("e1", 1, "last")
 	if got := readAll(w, "join last 1"); !slices.Equal(got, wantAfterCrash()) {
 		t.Errorf("readers were told %q", got)
