@@ -194,3 +194,41 @@ func TestChangelogOfAnotherPartitionIsRefused(t *testing.T) {
 		t.Error("restored from the changelog of another partition")
 	}
 }
+
+// Chunks that no flush names yet are nothing: whoever dies among the first ones
+// of a changelog leaves the state as it was.
+func TestChunksAreNotBelievedBeforeTheirCommit(t *testing.T) {
+	l := wave(t, 9, 1)
+	m := newMachine()
+	first, err := m.Flush(10_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rec := range l.records {
+		m.Step(rec)
+	}
+	batches, err := m.Flush(500)
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit := slices.IndexFunc(batches, func(b []fold.Change) bool { return b[0].Key == fold.KeyTask })
+	if commit < 2 {
+		t.Fatalf("the commit is batch %d of %d: no chunks before it", commit, len(batches))
+	}
+	for n := range commit + 1 {
+		r := fold.NewRestorer(rooms.Fold{}, partition)
+		for _, b := range slices.Concat(first, batches[:n]) {
+			for _, c := range b {
+				r.Add(c)
+			}
+		}
+		restored, _, redo, err := r.Machine(500)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if restored.Position() != 0 || restored.Snapshot().Len() != 0 || len(redo) != 0 {
+			t.Errorf("after %d chunks: position %d, %d entities, %d batches to be written again",
+				n, restored.Position(), restored.Snapshot().Len(), len(redo))
+		}
+	}
+}
