@@ -40,14 +40,18 @@ func (l *lab) reload(grace, lost, away time.Duration, late, kind string) {
 	e1.disconnect("bob")
 	l.pass(lost)
 	var over func()
-	if kind == "refusing" {
+	switch kind {
+	case "refusing":
 		over = l.outage(l.topics.Lifecycle())
-	} else {
+	case "silent":
 		over = l.standstill(l.topics.Lifecycle())
+	case "all silent":
+		over = l.standstill("")
 	}
 	l.pass(5 * time.Millisecond)
 	e2.connect("alice")
 	l.pass(away)
+	// What is on its way lands, in whichever order; what is sent anew waits.
 	let := l.net.hold(late, produces, l.topics.Lifecycle())
 	over()
 	l.pass(900 * time.Millisecond)
@@ -56,6 +60,19 @@ func (l *lab) reload(grace, lost, away time.Duration, late, kind string) {
 	want := []string{"join alice 1", "join bob 1", "join alice 2", "left bob"}
 	if got := l.heard(); !slices.Equal(got, want) && !slices.Equal(got, []string{"join alice 1", "join bob 1", "left bob", "join alice 2"}) {
 		l.t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// The hold of a minute is for an edge that is stuck beside a Kafka that works. It
+// doesn't run while the partition, or all of Kafka, is away: the returns of that
+// time come when it is over.
+func TestAnOutageLongerThanTheHoldTellsNoFalseLeave(t *testing.T) {
+	for _, kind := range []string{"refusing", "silent", "all silent"} {
+		for _, late := range []string{"e2", "p"} {
+			t.Run(kind+", "+late+" last", func(t *testing.T) {
+				inLab(t, func(l *lab) { l.reload(10*time.Second, 3*time.Second, 80*time.Second, late, kind) })
+			})
+		}
 	}
 }
 
