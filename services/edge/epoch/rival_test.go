@@ -3,6 +3,7 @@ package epoch
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -11,6 +12,7 @@ import (
 	"rollcall.dev/events/bus"
 	"rollcall.dev/events/schema"
 	"rollcall.dev/internal/brokertest"
+	"rollcall.dev/internal/retry"
 )
 
 func expired(epoch int64) schema.Heartbeat {
@@ -138,5 +140,44 @@ func TestRenewalsAreNoStorm(t *testing.T) {
 		if again := storm(); again[0] != renewPause {
 			t.Fatalf("after an epoch that lasted: %v", again)
 		}
+	})
+}
+
+// Until all that has to be told anew is counted, a beat of the new epoch would
+// say that nothing is waiting.
+func TestBeatsTellTheNewEpochOnceItsBacklogIsKnown(t *testing.T) {
+	c := newCluster(t, brokertest.Brokers(t))
+	k, _ := c.keeper("a")
+	var made atomic.Int64
+	k.cfg.Status = func() Status { made.Add(1); return Status{} }
+	entering, enter := make(chan int64, 2), make(chan struct{})
+	k.cfg.Entered = func(epoch int64) {
+		entering <- epoch
+		if epoch != k.watch.first && k.watch.first != 0 {
+			<-enter
+		}
+	}
+	c.start(k)
+	first := next(t, entering)
+	k.Renew(first, "lost something")
+	second := next(t, entering)
+	before := made.Load()
+	retry.Eventually(t, limit, func() error {
+		if n := made.Load() - before; n < 3 {
+			return fmt.Errorf("%d beats made since the claim", n)
+		}
+		return nil
+	})
+	for _, hb := range c.read() {
+		if hb.Epoch == second {
+			t.Errorf("beat %d tells epoch %d", hb.Beat, second)
+		}
+	}
+	close(enter)
+	retry.Eventually(t, limit, func() error {
+		if all := c.read(); all[len(all)-1].Epoch != second {
+			return errors.New("the new epoch isn't told")
+		}
+		return nil
 	})
 }

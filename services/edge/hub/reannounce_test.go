@@ -165,3 +165,16 @@ func (s *stage) diffs(conn *fakeConn) string {
 	conn.got()
 	return strings.Join(out, ", ")
 }
+
+// One that ends between its turn and its announcement.
+func TestScenario12NobodyIsAnnouncedAfterTheEnd(t *testing.T) {
+	s := newStage(t)
+	a, _ := s.connect("a")
+	s.out.told()
+	s.h.todo.announce(a.(*client), 1, 1)
+	c, since, _ := s.h.todo.takeOwed(1)
+	a.Closed(transport.End{Cause: transport.Lost, Code: 1006})
+	c.announce(since)
+	s.h.todo.settled()
+	s.want("told", s.out.told(), "disconnected a connection_lost")
+}
