@@ -84,10 +84,14 @@ func (p *Process) Ended() bool {
 
 // Wait waits for the end and returns the exit code; -1 for the end by a signal.
 func (p *Process) Wait(patience time.Duration) (int, error) {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
 	select {
 	case <-p.done:
-	case <-time.After(patience):
-		return 0, fmt.Errorf("%s hasn't ended within %v", p.Name, patience)
+	case <-timer.C:
+		if !p.Ended() { // both may have come at once
+			return 0, fmt.Errorf("%s hasn't ended within %v", p.Name, patience)
+		}
 	}
 	if exit, ok := errors.AsType[*exec.ExitError](p.err); ok {
 		return exit.ExitCode(), nil
