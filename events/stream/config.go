@@ -34,6 +34,9 @@ type Config struct {
 	HTTP string
 	// Delays stand in owner.started; the fold reads them from there.
 	Delays schema.Delays
+	// Rebuild has the first take-over of each partition ignore the state in the
+	// changelog and fold the input from its start; see [fold.Rebuilder].
+	Rebuild bool
 	// EdgeLease is how long an edge may be silent. Default 5 s.
 	EdgeLease time.Duration
 	// HeartbeatInterval defaults to 1 s.

@@ -152,6 +152,7 @@ func (t *task) step(d *fold.Decoded) error {
 		t.dues.change(t.now(), due)
 	}
 	switch {
+	case r.Verdict == fold.Poison && r.Told:
 	case r.Verdict == fold.Poison:
 		t.log.Error("record can't be handled, it goes to the dead letter", "offset", d.Offset, "reason", r.Err)
 		t.pending.bury(d.Offset, t.deadLetter(d.Record, r.Err))

@@ -39,7 +39,7 @@ func idleTask(t *testing.T, f fold.Fold) *task {
 		t.Fatal(err)
 	}
 	cfg.Client = client
-	x := newTask(parts{cfg: cfg, metrics: newMetrics(f.Name(), nil), monitor: newMonitor(cfg, "run"), board: newBoard(), shelf: newShelf()}, 0, newProgress(time.Now()))
+	x := newTask(parts{cfg: cfg, metrics: newMetrics(f.Name(), nil), monitor: newMonitor(cfg, "run"), board: newBoard(), shelf: newShelf(), rebuilds: newRebuilds(false)}, 0, newProgress(time.Now()))
 	x.machine = fold.NewMachine(f, 0)
 	x.machine.Begin("inc", 0)
 	return x

@@ -40,6 +40,7 @@ func New(cfg Config) (*Service, error) {
 		board:    newBoard(),
 		metrics:  newMetrics(cfg.Fold.Name(), cfg.Registerer),
 		shelf:    newShelf(),
+		rebuilds: newRebuilds(cfg.Rebuild),
 		patience: s.StopContext,
 	}
 	s.monitor.poison = s.badHeartbeat

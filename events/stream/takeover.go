@@ -95,8 +95,11 @@ func (t *task) fence(ctx context.Context) (int64, error) {
 // restore makes the state from the changelog, up to the own marker. Its writes
 // outlive ctx.
 func (t *task) restore(ctx, writes context.Context, marker int64) error {
+	if t.rebuilds.wanted(t.partition) {
+		return t.rebuild(ctx, writes, marker)
+	}
 	restorer := fold.NewRestorer(t.cfg.Fold, t.partition)
-	if err := t.readChangelog(ctx, marker, restorer); err != nil {
+	if err := t.readChangelog(ctx, marker, restorer.Add); err != nil {
 		return err
 	}
 	machine, fresh, redo, err := restorer.Machine(batchLimit)
@@ -107,10 +110,8 @@ func (t *task) restore(ctx, writes context.Context, marker int64) error {
 	if err := t.setAside(writes, restorer.Unread()); err != nil {
 		return err
 	}
-	for _, batch := range redo {
-		if _, err := t.append(writes, batch); err != nil {
-			return err
-		}
+	if err := t.appendAll(writes, redo); err != nil {
+		return err
 	}
 	if fresh {
 		if err := t.found(writes, machine); err != nil {
@@ -144,7 +145,7 @@ func (t *task) setAside(ctx context.Context, unread []fold.Unread) error {
 	return nil
 }
 
-func (t *task) readChangelog(ctx context.Context, marker int64, to *fold.Restorer) error {
+func (t *task) readChangelog(ctx context.Context, marker int64, add func(fold.Change)) error {
 	r := t.cfg.Client.NewReader(bus.ReaderConfig{Topic: t.cfg.Changelog, Partition: t.partition,
 		Start: bus.FirstOffset, MaxBytes: restoreFetch})
 	for {
@@ -153,7 +154,7 @@ func (t *task) readChangelog(ctx context.Context, marker int64, to *fold.Restore
 			return err
 		}
 		for _, rec := range b.Records {
-			to.Add(fold.Change{Key: string(rec.Key), Value: rec.Value, Offset: rec.Offset})
+			add(fold.Change{Key: string(rec.Key), Value: rec.Value, Offset: rec.Offset})
 		}
 		switch {
 		case b.HighWatermark > marker+1:
@@ -177,6 +178,10 @@ func (t *task) found(ctx context.Context, m *fold.Machine) error {
 	if err != nil {
 		return err
 	}
+	return t.appendAll(ctx, batches)
+}
+
+func (t *task) appendAll(ctx context.Context, batches [][]fold.Change) error {
 	for _, b := range batches {
 		if _, err := t.append(ctx, b); err != nil {
 			return err

@@ -54,7 +54,7 @@ func newBenchOf(t *testing.T, partitions int) *bench {
 		cancel()
 	})
 	return &bench{t: t, ctx: ctx, parts: parts{cfg: cfg, producer: producer, verdicts: verdicts, monitor: newMonitor(cfg, "run"),
-		board: newBoard(), metrics: newMetrics("rooms", nil), shelf: newShelf(), patience: context.Background}}
+		board: newBoard(), metrics: newMetrics("rooms", nil), shelf: newShelf(), rebuilds: newRebuilds(false), patience: context.Background}}
 }
 
 func (b *bench) task() *task { return newTask(b.parts, 0, newProgress(time.Now())) }

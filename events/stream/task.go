@@ -25,6 +25,7 @@ type parts struct {
 	board    *board
 	metrics  *metrics
 	shelf    *shelf
+	rebuilds *rebuilds
 	// patience ends when whoever stops the service no longer waits.
 	patience func() context.Context
 }

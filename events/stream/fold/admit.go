@@ -39,6 +39,7 @@ func (m *Machine) admit(d *Decoded) admission {
 // event moves the watermark as well, or the next one would look like a gap.
 func (m *Machine) admitEdge(d *Decoded, exempt bool) admission {
 	e := m.edge(d.Source.Name, d.Offset)
+	headless := e.Epoch < 0 && m.told(d.Offset) && m.task.Rebuild.From > 0
 	if d.Source.Number < e.Epoch {
 		return admission{verdict: passedOver(exempt, Fenced)}
 	}
@@ -49,7 +50,7 @@ func (m *Machine) admitEdge(d *Decoded, exempt bool) admission {
 	if seq <= e.Watermark {
 		return admission{verdict: passedOver(exempt, Duplicate)}
 	}
-	jump := seq > e.Watermark+1
+	jump := seq > e.Watermark+1 && !headless
 	e.Watermark = seq
 	if !e.leased() {
 		return admission{verdict: passedOver(exempt, Fenced), expired: true}

@@ -41,6 +41,7 @@ func (m *Machine) Flush(limit int) ([][]Change, error) {
 		return nil, err
 	}
 	m.task.Flushes++
+	m.rebuilt()
 	task := m.task
 	tail, err := taskChange(task)
 	if err != nil {

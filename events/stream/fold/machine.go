@@ -40,6 +40,9 @@ type Result struct {
 	Dues []DueChange
 	// Gap: a gap in an edge's sequence was seen for the first time.
 	Gap bool
+	// Told: the record is read again by a rebuild. It has no outputs, and its
+	// dead letter is written.
+	Told bool
 	// Odd are the kinds of oddity that the fold has noted.
 	Odd []string
 }
@@ -123,7 +126,7 @@ func (m *Machine) Step(rec Record) Result { return m.Fold(Decode(rec)) }
 func (m *Machine) Fold(d Decoded) Result {
 	m.task.Position = d.Offset + 1
 	a := m.admit(&d)
-	r := Result{Verdict: a.verdict, Gap: a.gap}
+	r := Result{Verdict: a.verdict, Gap: a.gap, Told: m.told(d.Offset)}
 	switch {
 	case d.unknown():
 		r.Verdict, r.Err = Unknown, d.Err
@@ -131,6 +134,9 @@ func (m *Machine) Fold(d Decoded) Result {
 		r.Verdict, r.Err = Poison, d.Err
 	case a.verdict == Applied, a.verdict == Fenced:
 		m.apply(d.input(m.task.Partition, a), &r)
+	}
+	if r.Told {
+		r.Outputs = nil
 	}
 	return r
 }

@@ -90,7 +90,7 @@ func (r *Restorer) Machine(limit int) (m *Machine, fresh bool, redo [][]Change, 
 		return nil, false, nil, fmt.Errorf("restore: changelog is of %s partition %d, not of %s partition %d",
 			m.task.Fold, m.task.Partition, r.fold.Name(), r.partition)
 	}
-	pending, err := r.redo(m.task.Redo)
+	pending, err := pendingRedo(r.own, m.task.Redo)
 	if err != nil {
 		return nil, false, nil, err
 	}
@@ -108,16 +108,16 @@ func (r *Restorer) Machine(limit int) (m *Machine, fresh bool, redo [][]Change, 
 	return m, false, redo, nil
 }
 
-// redo returns the changes of the redo log that the task names. If one of its
+// pendingRedo returns the changes of the redo log that the task names. If one of its
 // chunks is missing, a later flush has begun to write its own, which it does
 // only after all changes of this one stood in the changelog.
-func (r *Restorer) redo(named *Redo) ([]Change, error) {
+func pendingRedo(own map[string]Change, named *Redo) ([]Change, error) {
 	if named == nil {
 		return nil, nil
 	}
 	var all []Change
 	for i := range named.Chunks {
-		chunk, ok := r.own[redoKey(i)]
+		chunk, ok := own[redoKey(i)]
 		if !ok {
 			return nil, nil
 		}

@@ -32,6 +32,8 @@ type Task struct {
 	// Redo names the chunks that belong to this flush, if one batch couldn't
 	// hold it.
 	Redo *Redo `json:"redo,omitempty"`
+	// Rebuild is set while the log is read again.
+	Rebuild *Rebuild `json:"rebuild,omitempty"`
 }
 
 // Redo names the chunks of a large flush.

@@ -44,6 +44,10 @@ type Options struct {
 	// HeartbeatInterval how often instances tell that they live. 0: 5 s and 1 s.
 	EdgeLease, HeartbeatInterval time.Duration
 
+	// Rebuild has the first take-over of each partition ignore the changelog and
+	// fold the input from its start; see fold.Rebuilder.
+	Rebuild bool
+
 	// Dial replaces the TCP dialer to Kafka. nil: net.Dialer.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Logger is where the instance logs. nil: nowhere.

@@ -25,7 +25,7 @@ func (h *Host) startTasks(ctx context.Context) error {
 		Input: h.service.Input(h.topics), Changelog: h.service.Changelog(h.topics),
 		Partitions: h.o.Kafka.Partitions, Instance: h.o.Instance, HTTP: h.reachable(),
 		Delays: h.service.Delays, EdgeLease: h.o.EdgeLease, HeartbeatInterval: h.o.HeartbeatInterval,
-		Logger: h.log, Registerer: h.registry,
+		Rebuild: h.o.Rebuild, Logger: h.log, Registerer: h.registry,
 	})
 	if err != nil {
 		return err
