@@ -141,6 +141,8 @@ func (r *ring) scenario35Lag(t *testing.T) {
 	owner.Signal(syscall.SIGSTOP)
 	a := harness.Connect(t, r.near, alice)
 	queue := a.Messages()
+	// The client is connected before its beginning is in the log.
+	harness.Of(r.lifecycle, "alice's beginning", func(d *schema.SessionConnected) bool { return d.Session == a.Session })
 	r.command(t, other, http.MethodDelete, alice, "/sessions", "", "")
 	owner.Signal(syscall.SIGCONT)
 	endsKicked(t, queue)
