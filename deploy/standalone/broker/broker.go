@@ -92,7 +92,7 @@ func (b *Broker) options() []kfake.Opt {
 		kfake.ClusterID("rollcall-standalone"),
 		kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": "600000"}),
 		kfake.WithLogger(logger{b.o.Logger}),
-		kfake.ListenFn(func(network, _ string) (net.Listener, error) { return net.Listen(network, b.o.Listen) }),
+		kfake.ListenFn(func(network, _ string) (net.Listener, error) { return listen(network, b.o.Listen) }),
 	}
 	if b.o.DataDir != "" {
 		opts = append(opts, kfake.DataDir(b.o.DataDir))
