@@ -122,7 +122,9 @@ type SessionUpdated struct {
 	Status string `json:"status,omitempty"`
 }
 
-// SessionDisconnected ends a session.
+// SessionDisconnected ends a session, unless its epoch is below that of the
+// session's newest SessionConnected: while a task wrote the end of a lost edge's
+// session, the edge may have come back and announced it again.
 type SessionDisconnected struct {
 	Ref
 	Reason    Reason    `json:"reason"`

@@ -9,6 +9,7 @@ import (
 // told is what a reader of session.lifecycle alone knows of a session.
 type told struct {
 	live  bool
+	epoch int64 // of its newest connected
 	user  string
 	end   *schema.SessionDisconnected
 	lines []string
@@ -28,7 +29,7 @@ func checkLifecycle(w *world, l *publicLog, r *Report) {
 				sessions[d.Session] = &told{user: d.User}
 			}
 			s := sessions[d.Session]
-			s.live, s.lines = true, append(s.lines, e.String())
+			s.live, s.epoch, s.lines = true, d.Epoch, append(s.lines, e.String())
 		case *schema.SessionDisconnected:
 			if sessions[d.Session] == nil {
 				sessions[d.Session] = &told{user: d.User}
@@ -53,8 +54,12 @@ func checkLifecycle(w *world, l *publicLog, r *Report) {
 }
 
 // ended notes an end. One that an edge and a task both tell may differ: the
-// edge was away when the session ended.
+// edge was away when the session ended. One of an epoch before the newest
+// connected's is none: the session was announced again while it was written.
 func (s *told) ended(d *schema.SessionDisconnected, r *Report) {
+	if s.live && d.Epoch < s.epoch {
+		return
+	}
 	if !s.live && s.end != nil && s.end.Reason != d.Reason &&
 		s.end.Reason != schema.ReasonEdgeLost && d.Reason != schema.ReasonEdgeLost {
 		r.add("two ends", s.lines, "session %s of %s ended for %s and for %s", d.Session, d.User, s.end.Reason, d.Reason)

@@ -185,6 +185,26 @@ func TestAnUnsubscribeJustBeforeTheConnectionBroke(t *testing.T) {
 	}
 }
 
+// A task ends what a late event of an edge's former epoch began. By the time
+// this is in the log, the session may have been announced again.
+func TestAnEndOfAFormerEpochIsNone(t *testing.T) {
+	p := newTape(t)
+	p.join("a1", "alice")
+	again := ref("a1", "alice")
+	again.Epoch++
+	p.lifecycle(schema.TypeSessionConnected, &schema.SessionConnected{Ref: again, Reannounced: true})
+	p.lifecycle(schema.TypeSessionDisconnected, &schema.SessionDisconnected{Ref: ref("a1", "alice"), Reason: schema.ReasonEdgeLost})
+	p.wait(time.Minute)
+	p.fact(Fact{Kind: Quiet})
+	if got := rules(Check(p.h)); len(got) > 0 {
+		t.Errorf("found %v", got)
+	}
+	p.lifecycle(schema.TypeSessionDisconnected, &schema.SessionDisconnected{Ref: again, Reason: schema.ReasonEdgeLost})
+	if got := rules(Check(p.h)); !slices.Contains(got, "lost session") {
+		t.Errorf("found %v, want a lost session", got)
+	}
+}
+
 // A leave that is told too early or though its user was back is false; one that
 // is near the bound may be either.
 func TestFalseLefts(t *testing.T) {
