@@ -17,7 +17,9 @@ func TestAStateIsAsFreshAsTheLogWasLastSeenToItsEnd(t *testing.T) {
 	ago := func(d time.Duration) time.Time { return time.Now().Add(-d) }
 	fold := func(c chunk) View {
 		t.Helper()
-		x.accept(c)
+		if err := x.accept(c); err != nil {
+			t.Fatal(err)
+		}
 		if err := x.take(); err != nil {
 			t.Fatal(err)
 		}
@@ -40,5 +42,24 @@ func TestAStateIsAsFreshAsTheLogWasLastSeenToItsEnd(t *testing.T) {
 	}
 	if v := fold(chunk{next: 100, highWatermark: 101, at: now.Add(time.Millisecond)}); v.Lag != 1 || v.Stale {
 		t.Errorf("one record behind: %+v", v.Freshness)
+	}
+}
+
+// The log was heard when the fetch came, not when there was room to fold it: an
+// outage behind a fetch that waited would be hidden by it, and the hold of dues
+// would go on through it.
+func TestAFetchThatWaitedHidesNoOutage(t *testing.T) {
+	x := idleTask(t, rooms.Fold{})
+	begin := time.Now()
+	for _, at := range []time.Duration{0, 100 * time.Millisecond, 6500 * time.Millisecond} { // the second is folded after 5 s
+		if err := x.accept(chunk{at: begin.Add(at)}); err != nil {
+			t.Fatal(err)
+		}
+		if want := begin.Add(at); !x.heard.Equal(want) {
+			t.Errorf("heard %v after the fetch of %v", x.heard.Sub(want), at)
+		}
+	}
+	if got := x.steady.Sub(begin); got != 6500*time.Millisecond {
+		t.Errorf("heard steadily since %v, but nothing came between 100ms and 6.5s", got)
 	}
 }

@@ -48,7 +48,7 @@ func (t *task) fold(ctx context.Context, input <-chan chunk, readErr <-chan erro
 		var err error
 		select {
 		case c := <-from:
-			t.accept(c)
+			err = t.accept(c)
 		case err = <-f.done:
 			f.busy = false
 		case <-timer.C:
@@ -73,21 +73,26 @@ func (t *task) fold(ctx context.Context, input <-chan chunk, readErr <-chan erro
 	}
 }
 
-// accept takes a chunk to be folded, and what it says of the log.
-func (t *task) accept(c chunk) {
+// accept takes a chunk to be folded, and what it says of the log: the first one
+// that the restored position is in it, so its owners are those of this log.
+func (t *task) accept(c chunk) error {
 	t.chunk = c
 	t.mu.Lock()
 	t.lag = max(0, c.highWatermark-c.next) + int64(len(c.records))
-	t.hear(time.Now())
+	t.hear(c.at)
 	t.mu.Unlock()
+	if t.owns {
+		return nil
+	}
+	return t.owned(t.machine.Owner())
 }
 
-// hear takes that the log was heard of. mu is held.
-func (t *task) hear(now time.Time) {
-	if now.Sub(t.heard) > unheard {
-		t.steady = now
+// hear takes that the log was heard at a time. mu is held.
+func (t *task) hear(at time.Time) {
+	if at.Sub(t.heard) > unheard {
+		t.steady = at
 	}
-	t.heard = now
+	t.heard = at
 }
 
 // forward folds as much of the chunk as there is room for, and flushes what was
@@ -166,21 +171,22 @@ func (t *task) step(d *fold.Decoded) error {
 
 // owned follows the owners that the log names. Up to the own owner.started the
 // task makes up for what its predecessors left; from there on it runs, and it
-// stops at the next.
+// stops at the next. Either may be in the restored state already: whoever wrote
+// that had read beyond the own announcement.
 func (t *task) owned(owner fold.Owner) error {
-	if owner.Claim == t.claim {
-		t.owns = true
-		t.mu.Lock()
-		t.level = t.began // the record that was just folded was written after it
-		t.mu.Unlock()
-		t.board.set(t.partition, Running, t, nil)
-		t.metrics.restore.Observe(t.now().Seconds())
-		t.log.Info("partition runs", "epoch", owner.Epoch, "took", t.now().Round(time.Millisecond))
+	switch {
+	case owner.Epoch > t.epoch:
+		return errNewerOwner
+	case owner.Epoch < t.epoch:
 		return nil
 	}
-	if t.owns {
-		return errNewerOwner
-	}
+	t.owns = true
+	t.mu.Lock()
+	t.level = t.began // the record that was just folded was written after it
+	t.mu.Unlock()
+	t.board.set(t.partition, Running, t, nil)
+	t.metrics.restore.Observe(t.now().Seconds())
+	t.log.Info("partition runs", "epoch", owner.Epoch, "took", t.now().Round(time.Millisecond))
 	return nil
 }
 

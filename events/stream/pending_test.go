@@ -42,6 +42,7 @@ func idleTask(t *testing.T, f fold.Fold) *task {
 	x := newTask(parts{cfg: cfg, metrics: newMetrics(f.Name(), nil), monitor: newMonitor(cfg, "run"), board: newBoard(), shelf: newShelf(), rebuilds: newRebuilds(false)}, 0, newProgress(time.Now()))
 	x.machine = fold.NewMachine(f, 0)
 	x.machine.Begin("inc", 0)
+	x.owns = true
 	return x
 }
 

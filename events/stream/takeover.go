@@ -68,7 +68,13 @@ func (t *task) announce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.producer.PublishWait(ctx, rec)
+	results, err := t.producer.PublishWait(ctx, rec)
+	if err == nil {
+		t.epoch = results[0].Offset
+	}
+	if err == nil && t.epoch < 0 {
+		err = bus.ErrUnknownOutcome // it is in the log, but where?
+	}
 	return err
 }
 

@@ -109,6 +109,60 @@ func TestLateRiserStopsAtTheNewerOwner(t *testing.T) {
 	b.want(err, errNewerOwner)
 }
 
+// catchUp has a task fold what there is in its input, and flush it.
+func (b *bench) catchUp(t *task) {
+	b.t.Helper()
+	r := b.parts.cfg.Client.NewReader(bus.ReaderConfig{Topic: b.parts.cfg.Input, Start: t.machine.Position()})
+	batch, err := r.Next(b.ctx)
+	b.ok(err)
+	for _, rec := range batch.Records {
+		t.machine.Step(fold.Record{Offset: rec.Offset, Key: rec.Key, Value: rec.Value})
+	}
+	batches, err := t.machine.Flush(batchLimit)
+	b.ok(err)
+	b.ok(t.appendAll(b.ctx, batches))
+}
+
+// Scenario 18, where the newer one has written what it did: the late riser never
+// reads its own owner.started, which is behind it. It would wait for that for
+// ever, and write no due.
+func TestLateRiserStopsInTheStateOfTheNewerOwner(t *testing.T) {
+	b := newBench(t)
+	late, newer := b.task(), b.task()
+	b.ok(late.announce(b.ctx))
+	b.ok(newer.takeOver(b.ctx))
+	b.catchUp(newer)
+	marker, err := late.fence(b.ctx)
+	b.ok(err)
+	b.ok(late.restore(b.ctx, b.ctx, marker))
+	b.parts.board.set(0, Restoring, late, nil)
+	_, err = late.loop(b.ctx, &bus.Claim{})
+	b.want(err, errNewerOwner)
+}
+
+// A former owner that had yet to catch up has read the newer one's owner.started,
+// and written it, before it was shut out.
+func TestOwnerRunsWhoseStartIsRestored(t *testing.T) {
+	b := newBench(t)
+	former, newer := b.task(), b.task()
+	b.ok(former.takeOver(b.ctx))
+	b.ok(newer.announce(b.ctx))
+	b.catchUp(former)
+	marker, err := newer.fence(b.ctx)
+	b.ok(err)
+	b.ok(newer.restore(b.ctx, b.ctx, marker))
+	b.parts.board.set(0, Restoring, newer, nil)
+	ctx, stop := context.WithCancel(b.ctx)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := newer.loop(ctx, &bus.Claim{})
+		ended <- err
+	}()
+	b.ok(b.parts.board.wait(b.ctx, 0, Running))
+	stop()
+	b.want(<-ended, context.Canceled)
+}
+
 // The incarnation is there before any output, and stays.
 func TestIncarnationIsFoundedOnce(t *testing.T) {
 	b := newBench(t)

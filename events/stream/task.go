@@ -37,6 +37,7 @@ type task struct {
 	partition int32
 	// claim is unique to the take-over; it names the owner in the log.
 	claim  string
+	epoch  int64 // the owner epoch: the offset of the own owner.started
 	began  time.Time
 	writer *bus.FencedWriter
 	// end is the changelog's, as long as all from the own marker on is the own
@@ -77,6 +78,7 @@ func newTask(p parts, partition int32, far *progress) *task {
 	t := &task{
 		parts: p, partition: partition, claim: claim, began: time.Now(),
 		log:      p.cfg.Logger.With("service", p.cfg.Fold.Name(), "partition", partition),
+		epoch:    -1,
 		end:      -1,
 		kept:     p.shelf.take(partition),
 		wake:     make(chan struct{}, 1),
