@@ -75,24 +75,32 @@ func (l *lab) open(t testing.TB, name string) *bus.Client {
 // presence runs an instance with the settings of a deployment until the lab ends.
 func (l *lab) presence(name string, grace time.Duration) (s *stream.Service, stop func()) {
 	l.t.Helper()
-	cfg := l.config(name)
-	client := l.open(l.t, name)
-	cfg.Client, cfg.EdgeLease, cfg.HeartbeatInterval = client, 5*time.Second, time.Second
+	s = l.instance(l.config(name), grace)
+	if err := s.WaitState(l.ctx, 0, stream.Running); err != nil {
+		l.t.Fatal(err)
+	}
+	return s, func() { l.end(s) }
+}
+
+// instance starts one with the settings of a deployment, on a network of its own.
+func (l *lab) instance(cfg stream.Config, grace time.Duration) *stream.Service {
+	l.t.Helper()
+	cfg.Client, cfg.EdgeLease, cfg.HeartbeatInterval = l.open(l.t, cfg.Instance), 5*time.Second, time.Second
 	cfg.Delays.UncleanMS = grace.Milliseconds()
 	s, err := stream.New(cfg)
 	if err == nil {
 		err = s.Start(l.ctx)
 	}
-	if err == nil {
-		err = s.WaitState(l.ctx, 0, stream.Running)
-	}
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	return s, func() {
-		if err := s.Stop(l.ctx); err != nil {
-			l.t.Errorf("stop %s: %v", name, err)
-		}
+	return s
+}
+
+func (l *lab) end(s *stream.Service) {
+	l.t.Helper()
+	if err := s.Stop(l.ctx); err != nil {
+		l.t.Errorf("stop: %v", err)
 	}
 }
 

@@ -18,7 +18,8 @@ type wires struct {
 	listeners map[string]*wireListener
 	next      int
 	holds     map[hold]chan struct{}
-	delay     time.Duration // of what clients produce and fetch
+	halts     map[string]*halt // by client
+	delay     time.Duration    // of what clients produce and fetch
 }
 
 // hold says what is held back: requests of a kind that name a topic.
@@ -43,7 +44,7 @@ func kindOf(data []byte) int16 {
 }
 
 func newWires() *wires {
-	return &wires{listeners: map[string]*wireListener{}, holds: map[hold]chan struct{}{}}
+	return &wires{listeners: map[string]*wireListener{}, holds: map[hold]chan struct{}{}, halts: map[string]*halt{}}
 }
 
 // hold holds back until let is called.
@@ -65,6 +66,9 @@ func (n *wires) held(client string, data []byte) <-chan struct{} {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	api := kindOf(data)
+	if h := n.halts[client]; h != nil && h.stops(api, data) {
+		return h.woken
+	}
 	for h, ch := range n.holds {
 		if (h.client == "" || h.client == client) && h.api == api && bytes.Contains(data, []byte(h.topic)) {
 			return ch
