@@ -22,8 +22,7 @@ func TestAnEdgeThatIsAskedBeatsAtOnce(t *testing.T) {
 		t.Errorf("the first beat has heard %d under epoch %d", first.Heard, first.Epoch)
 	}
 	c.say(schema.Heartbeat{Kind: schema.KindPresence, Instance: "p"})
-	c.say(schema.Heartbeat{Kind: schema.KindPresence, Instance: "p", Ask: true})
-	question := int64(len(c.read()) - 1)
+	question := c.say(schema.Heartbeat{Kind: schema.KindPresence, Instance: "p", Ask: true})
 	retry.Eventually(t, limit, func() error {
 		all := c.read()
 		if last := all[len(all)-1]; last.Kind != schema.KindEdge || last.Heard < question {

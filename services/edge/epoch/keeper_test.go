@@ -67,22 +67,25 @@ func (c *cluster) start(k *Keeper) {
 	c.t.Cleanup(func() { _ = k.Stop(context.WithoutCancel(c.ctx)) })
 }
 
-func (c *cluster) say(hb schema.Heartbeat) {
+// say writes a heartbeat and returns its offset.
+func (c *cluster) say(hb schema.Heartbeat) int64 {
 	c.t.Helper()
 	value, err := json.Marshal(hb)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.write(value)
+	return c.write(value)
 }
 
-func (c *cluster) write(value []byte) {
+func (c *cluster) write(value []byte) int64 {
 	c.t.Helper()
 	p := c.client.NewProducer(bus.ProducerConfig{})
 	defer p.Close(c.ctx)
-	if _, err := p.PublishWait(c.ctx, bus.Record{Topic: c.topic, Value: value}); err != nil {
+	results, err := p.PublishWait(c.ctx, bus.Record{Topic: c.topic, Value: value})
+	if err != nil {
 		c.t.Fatal(err)
 	}
+	return results[0].Offset
 }
 
 // read returns all that stands in the topic.
