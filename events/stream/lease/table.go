@@ -156,16 +156,17 @@ func compare(a, b fold.EdgeEpoch) int {
 }
 
 // breaker takes out of over what is held back. An edge that has said goodbye
-// is never held, nor does it count.
+// is never held, nor does it count. Edges beat at different times, so those that
+// fall silent at once run out one by one, within an interval: whoever has been
+// silent for half a lease counts as lost with the first of them.
 func (t *Table) breaker(now time.Duration, over []fold.EdgeEpoch) []fold.EdgeEpoch {
 	all, lost := map[string]bool{}, map[string]bool{}
-	for ee := range t.leases {
-		if !t.stopped(ee.Edge) {
-			all[ee.Edge] = true
+	for ee, h := range t.leases {
+		if t.stopped(ee.Edge) {
+			continue
 		}
-	}
-	for _, ee := range over {
-		if !t.stopped(ee.Edge) {
+		all[ee.Edge] = true
+		if len(over) > 0 && now-h.renewed > t.cfg.Lease/2 {
 			lost[ee.Edge] = true
 		}
 	}

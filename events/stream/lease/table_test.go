@@ -201,6 +201,20 @@ func TestBreaker(t *testing.T) {
 	}
 }
 
+// Edges that are lost at once run out one by one: they beat at different times.
+func TestBreakerSeesEdgesThatRunOutOneByOne(t *testing.T) {
+	for lost, held := range map[int]bool{2: false, 3: true} {
+		s := bigCluster(t, 4, 0)
+		for i := range lost {
+			delete(s.alive, fmt.Sprintf("e%d", i))
+			s.want(time.Second, "", 0, 0)
+		}
+		if over, after := s.run(5 * time.Minute); after == 0 || after > time.Minute != held {
+			t.Errorf("%d lost: %s expired after %v, want held: %v", lost, over, after, held)
+		}
+	}
+}
+
 func TestBreakerIsForgottenWhenTheyAreBack(t *testing.T) {
 	s := bigCluster(t, 4, 4)
 	s.want(50*time.Second, "", 0, 0)
