@@ -96,7 +96,7 @@ func wantAfterCrash() (all []string) {
 // Scenarios 14 and 15. The process dies instead of its n-th write, for every n,
 // and another goes on. What a part of a flush has left behind would show in the
 // visits that the heir counts on from.
-func TestDiesAtEveryWrite(t *testing.T) {
+func TestScenario14And15DiesAtEveryWrite(t *testing.T) {
 	broker := brokertest.Start(t)
 	for name, c := range map[string]struct{ bytes, writes int }{"one batch": {10, 4}, "redo log": {150_000, 10}} {
 		t.Run(name, func(t *testing.T) {

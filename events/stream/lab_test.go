@@ -26,10 +26,10 @@ type lab struct {
 	net     *wires
 	cluster *kfake.Cluster
 	ctx     context.Context
-	clients []*bus.Client
 }
 
-// inLab runs body in a bubble, with one partition.
+// inLab runs body in a bubble, with one partition. What body leaves behind ends
+// with it, also where it fails.
 func inLab(t *testing.T, body func(l *lab)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -38,27 +38,29 @@ func inLab(t *testing.T, body func(l *lab)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer cluster.Close()
-		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
-		defer cancel()
+		ctx, cancel := context.WithTimeout(context.Background(), 24*time.Hour)
+		t.Cleanup(cancel)
+		t.Cleanup(cluster.Close)
+		t.Cleanup(func() { time.Sleep(time.Minute) }) // connections end
 		l := &lab{net: n, cluster: cluster, ctx: ctx}
 		client := l.open(t, "test")
 		l.world = &world{t: t, brokers: cluster.ListenAddrs(), client: client, parts: 1,
 			producer: client.NewProducer(bus.ProducerConfig{}), seq: map[string]int64{}}
+		t.Cleanup(func() {
+			if err := l.producer.Close(ctx); err != nil {
+				t.Error(err)
+			}
+		})
 		for _, spec := range l.topics.All(1) {
-			topic := bus.Topic{Name: spec.Name, Partitions: 1, Replication: 1, Configs: spec.Configs()}
-			if err := client.EnsureTopics(ctx, true, topic); err != nil {
+			configs := spec.Configs()
+			if configs["cleanup.policy"] == "compact" {
+				configs["delete.retention.ms"] = "100" // a compaction leaves nothing of what is gone
+			}
+			if err := client.EnsureTopics(ctx, true, bus.Topic{Name: spec.Name, Partitions: 1, Replication: 1, Configs: configs}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		body(l)
-		if err := l.producer.Close(ctx); err != nil {
-			t.Error(err)
-		}
-		for _, c := range l.clients {
-			_ = c.Close()
-		}
-		time.Sleep(time.Minute) // connections end
 	})
 }
 
@@ -68,7 +70,7 @@ func (l *lab) open(t testing.TB, name string) *bus.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.clients = append(l.clients, c)
+	t.Cleanup(func() { _ = c.Close() })
 	return c
 }
 
@@ -89,6 +91,7 @@ func (l *lab) instance(cfg stream.Config, grace time.Duration) *stream.Service {
 	cfg.Delays.UncleanMS = grace.Milliseconds()
 	s, err := stream.New(cfg)
 	if err == nil {
+		l.t.Cleanup(func() { l.end(s) })
 		err = s.Start(l.ctx)
 	}
 	if err != nil {
@@ -120,6 +123,7 @@ type labEdge struct {
 	seq    int64
 	known  atomic.Int64
 	end    context.CancelFunc
+	dead   bool
 	done   sync.WaitGroup
 	// verdicts against the epoch that it has heard.
 	verdicts atomic.Int64
@@ -132,6 +136,7 @@ func (l *lab) edge(id string, epoch int64) *labEdge {
 	asked := make(chan struct{}, 1)
 	e.done.Go(func() { e.hear(ctx, beats, asked) })
 	e.done.Go(func() { e.beat(ctx, beats, asked) })
+	l.t.Cleanup(e.die)
 	return e
 }
 
@@ -188,8 +193,13 @@ func (e *labEdge) beat(ctx context.Context, c *bus.Client, asked <-chan struct{}
 	}
 }
 
-// die ends the edge as kill -9 does. What it has sent may still land.
+// die ends the edge as kill -9 does. What it has sent may still land. Dead twice
+// is fine.
 func (e *labEdge) die() {
+	if e.dead {
+		return
+	}
+	e.dead = true
 	e.end()
 	over, cancel := context.WithCancel(e.l.ctx)
 	cancel()

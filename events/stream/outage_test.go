@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"rollcall.dev/events/schema"
 )
 
 // Scenario 1: alice reloads at 0 s with a grace of 10 s. The partition's leader
@@ -174,6 +176,35 @@ func TestALeaveIsSoonAfterItsGrace(t *testing.T) {
 		l.pass(10*time.Second + 50*time.Millisecond)
 		if got := l.heard(); !slices.Contains(got, "left alice") {
 			t.Errorf("%q 50 ms after the grace", got)
+		}
+	})
+}
+
+// While a living edge has a return in its outbox, or may have one, no due is
+// written: neither for whoever returns nor for others.
+func TestNoDueIsWrittenDespiteABacklog(t *testing.T) {
+	inLab(t, func(l *lab) {
+		_, stop := l.presence("p", 10*time.Second)
+		defer stop()
+		e1, e2 := l.edge("e1", 101), l.edge("e2", 102)
+		e1.connect("alice")
+		e1.connect("bob") // leaves for good
+		l.pass(20 * time.Second)
+		e1.disconnect("alice")
+		e1.disconnect("bob")
+		l.pass(3 * time.Second)
+		let := l.net.hold("e2", produces, l.topics.Lifecycle())
+		e2.connect("alice")
+		l.pass(20 * time.Second)
+		written := func() int { return count(l, schema.TypeLeaveDue, anyOf[*schema.LeaveDue]) }
+		if n := written(); n > 0 {
+			t.Errorf("%d dues were written while an edge had a backlog", n)
+		}
+		let()
+		l.pass(20 * time.Second)
+		l.wantTold(map[string]string{"alice": "join 1, join 2", "bob": "join 1, left"})
+		if n := written(); n != 1 {
+			t.Errorf("%d dues were written, want that of bob", n)
 		}
 	})
 }

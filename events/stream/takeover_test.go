@@ -79,7 +79,7 @@ func (b *bench) appendMarker(t *task) error {
 }
 
 // Scenario 18: two restores at once.
-func TestRestoreNoticesANewerOwner(t *testing.T) {
+func TestScenario18RestoreNoticesANewerOwner(t *testing.T) {
 	b := newBench(t)
 	first, second := b.task(), b.task()
 	b.ok(first.announce(b.ctx))
@@ -93,7 +93,7 @@ func TestRestoreNoticesANewerOwner(t *testing.T) {
 
 // Scenario 18: an owner that paused between its owner.started and its first
 // write to the changelog, and wakes after a newer one has finished.
-func TestLateRiserStopsAtTheNewerOwner(t *testing.T) {
+func TestScenario18LateRiserStopsAtTheNewerOwner(t *testing.T) {
 	b := newBench(t)
 	late, newer := b.task(), b.task()
 	b.ok(late.announce(b.ctx))
@@ -126,7 +126,7 @@ func (b *bench) catchUp(t *task) {
 // Scenario 18, where the newer one has written what it did: the late riser never
 // reads its own owner.started, which is behind it. It would wait for that for
 // ever, and write no due.
-func TestLateRiserStopsInTheStateOfTheNewerOwner(t *testing.T) {
+func TestScenario18LateRiserStopsInTheStateOfTheNewerOwner(t *testing.T) {
 	b := newBench(t)
 	late, newer := b.task(), b.task()
 	b.ok(late.announce(b.ctx))
@@ -142,7 +142,7 @@ func TestLateRiserStopsInTheStateOfTheNewerOwner(t *testing.T) {
 
 // A former owner that had yet to catch up has read the newer one's owner.started,
 // and written it, before it was shut out.
-func TestOwnerRunsWhoseStartIsRestored(t *testing.T) {
+func TestScenario18OwnerRunsWhoseStartIsRestored(t *testing.T) {
 	b := newBench(t)
 	former, newer := b.task(), b.task()
 	b.ok(former.takeOver(b.ctx))

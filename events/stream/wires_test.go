@@ -18,6 +18,8 @@ type wires struct {
 	listeners map[string]*wireListener
 	next      int
 	holds     map[hold]chan struct{}
+	first     map[hold]bool    // hold the first such request only
+	dead      map[string]bool  // clients that were killed
 	halts     map[string]*halt // by client
 	delay     time.Duration    // of what clients produce and fetch
 }
@@ -44,7 +46,8 @@ func kindOf(data []byte) int16 {
 }
 
 func newWires() *wires {
-	return &wires{listeners: map[string]*wireListener{}, holds: map[hold]chan struct{}{}, halts: map[string]*halt{}}
+	return &wires{listeners: map[string]*wireListener{}, holds: map[hold]chan struct{}{}, first: map[hold]bool{},
+		dead: map[string]bool{}, halts: map[string]*halt{}}
 }
 
 // hold holds back until let is called.
@@ -61,6 +64,30 @@ func (n *wires) hold(client string, api int16, topic string) (let func()) {
 	})
 }
 
+// holdFirst holds the next such request back; those behind it, on a connection
+// of their own, overtake it.
+func (n *wires) holdFirst(client string, api int16, topic string) (let func()) {
+	n.mu.Lock()
+	n.first[hold{client, api, topic}] = true
+	n.mu.Unlock()
+	return n.hold(client, api, topic)
+}
+
+// kill has nothing of a client arrive any more, as after kill -9, until another
+// of its name is started.
+func (n *wires) kill(client string) (revive func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.dead[client] = true
+	return func() { n.mu.Lock(); delete(n.dead, client); n.mu.Unlock() }
+}
+
+func (n *wires) killed(client string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.dead[client]
+}
+
 // held is closed once the data may go, nil if they may now.
 func (n *wires) held(client string, data []byte) <-chan struct{} {
 	n.mu.Lock()
@@ -71,6 +98,10 @@ func (n *wires) held(client string, data []byte) <-chan struct{} {
 	}
 	for h, ch := range n.holds {
 		if (h.client == "" || h.client == client) && h.api == api && bytes.Contains(data, []byte(h.topic)) {
+			if n.first[h] {
+				delete(n.first, h)
+				delete(n.holds, h)
+			}
 			return ch
 		}
 	}
@@ -93,7 +124,7 @@ func (n *wires) dialer(client string) func(context.Context, string, string) (net
 		n.mu.Lock()
 		l := n.listeners[addr]
 		n.mu.Unlock()
-		if l == nil {
+		if l == nil || n.killed(client) {
 			return nil, net.ErrClosed
 		}
 		here, there := net.Pipe()
@@ -164,6 +195,9 @@ func (c *wireConn) pump() {
 		}
 		if held := c.n.held(c.client, b); held != nil {
 			<-held
+		}
+		if c.n.killed(c.client) {
+			return
 		}
 		if _, err := c.Conn.Write(b); err != nil {
 			return
