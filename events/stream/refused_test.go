@@ -34,7 +34,5 @@ func TestARefusedOutputGoesToTheDeadLetter(t *testing.T) {
 	if letter.Offset != at || len(letter.Value) != 4000 {
 		t.Errorf("dead letter of offset %d with %d bytes", letter.Offset, len(letter.Value))
 	}
-	if err := s.Ready(); err != nil {
-		t.Errorf("not ready: %v", err)
-	}
+	w.ready(s)
 }

@@ -43,9 +43,7 @@ func TestInputBecomesOutputAndState(t *testing.T) {
 	if _, ok := v.Get(rooms.Key("bob", "s-bob")); !ok {
 		t.Error("bob isn't in the view")
 	}
-	if err := s.Ready(); err != nil {
-		t.Errorf("not ready: %v", err)
-	}
+	w.ready(s)
 }
 
 func TestRestartGoesOnWhereItWas(t *testing.T) {
@@ -100,9 +98,7 @@ func TestAnOutputToNoPartitionGoesToTheDeadLetter(t *testing.T) {
 	if letter.Offset != at || !strings.Contains(letter.Error, "partition 9999 of edge.mailbox, which has 1") {
 		t.Errorf("dead letter %+v", letter)
 	}
-	if err := s.Ready(); err != nil {
-		t.Errorf("not ready: %v", err)
-	}
+	w.ready(s)
 }
 
 func TestDueIsWrittenAfterItsDelay(t *testing.T) {

@@ -122,9 +122,9 @@ func edgeView(e lease.Edge, now time.Duration) EdgeView {
 // silentAfter is when a partition that hears nothing of its log isn't ready.
 const silentAfter = 10 * time.Second
 
-// Ready is nil if every partition of this process runs, hears of its log and
-// gets on, and every other one runs elsewhere; else it says in words what is
-// missing.
+// Ready is nil if heartbeats are heard, every partition of this process runs,
+// hears of its log and gets on, and every other one runs elsewhere; else it says
+// in words what is missing.
 func (s *Service) Ready() error {
 	switch {
 	case closed(s.Done()):
@@ -133,6 +133,9 @@ func (s *Service) Ready() error {
 		return errors.New("the service has not started")
 	}
 	var errs []error
+	if s.HeartbeatLog().Fresh.IsZero() {
+		errs = append(errs, errors.New("no heartbeat was heard yet"))
+	}
 	for p := range int32(s.cfg.Partitions) {
 		errs = append(errs, s.ready(p))
 	}

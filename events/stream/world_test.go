@@ -125,6 +125,12 @@ func (w *world) running(s *stream.Service, partitions ...int32) {
 	}
 }
 
+// ready waits until a service says that nothing is missing.
+func (w *world) ready(s *stream.Service) {
+	w.t.Helper()
+	retry(w.t, func() bool { return s.Ready() == nil })
+}
+
 // write appends an event of an edge to partition 0 and returns its offset.
 func (w *world) write(edge string, epoch int64, t schema.Type, data any) int64 {
 	w.t.Helper()

@@ -3,6 +3,7 @@ package chaos
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -248,6 +249,17 @@ func (c *client) send(ctx context.Context, channel string) error {
 	f := frame.New(frame.SEND, "destination", "/topic/"+channel, "content-type", "text/plain")
 	f.Body = []byte(body)
 	return c.ask(ctx, f, oracle.Fact{Kind: oracle.Send, Channel: channel, Body: []byte(body)})
+}
+
+// update changes what the user says about themselves.
+func (c *client) update(ctx context.Context, meta schema.Meta) error {
+	body, err := json.Marshal(map[string]any{"meta": meta})
+	if err != nil {
+		return err
+	}
+	f := frame.New(frame.SEND, "destination", "/app/session/meta")
+	f.Body = body
+	return c.ask(ctx, f, oracle.Fact{Kind: oracle.Update, Meta: meta})
 }
 
 // disconnect is the orderly end.

@@ -22,6 +22,7 @@ type user struct {
 	rooms  []string // that this user goes to
 	tabs   []*tab
 	opened int
+	said   int
 	// background has what outlives a tab.
 	background *sync.WaitGroup
 	steady     bool
@@ -133,6 +134,9 @@ func (u *user) act(ctx context.Context) {
 		u.away(ctx, t, t.reset)
 	case dice < 95:
 		u.away(ctx, t, func() { u.vanish(t) })
+	default:
+		u.said++
+		_ = t.update(ctx, schema.Meta{"mood": fmt.Sprint(u.said)})
 	}
 }
 

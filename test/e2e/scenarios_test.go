@@ -17,6 +17,7 @@ var scenarios = map[string]func(*testing.T, *world){
 	"two devices":             twoDevices,
 	"watcher":                 watcher,
 	"online and offline":      online,
+	"meta and status":         saysOfItself,
 
 	"kick one of two":    kickOneOfTwo,
 	"message to a user":  messageToAUser,
@@ -252,4 +253,23 @@ func online(t *testing.T, w *world) {
 		t.Errorf("told %v", told)
 	}
 	validate(t, inB)
+}
+
+// saysOfItself: what a client says about itself in CONNECT and later is what
+// the others see, at the other edge too, and late comers.
+func saysOfItself(t *testing.T, w *world) {
+	alice, bob, name := user(t, "alice"), user(t, "bob"), room(t)
+	a := harness.Connect(t, w.near, alice, "meta-color", "teal")
+	a.Join(name)
+	inB := harness.Connect(t, w.far, bob).Join(name)
+	inB.WaitMembers(alice, bob)
+	a.Say(`{"status":"away"}`)
+	inB.WaitMember(alice, func(m schema.Member) bool { return m.Status == "away" && m.Meta["color"] == "teal" })
+	a.Say(`{"meta":{"color":"red"},"status":""}`)
+	inB.WaitMember(alice, func(m schema.Member) bool { return m.Status == "" && m.Meta["color"] == "red" })
+	late := harness.Connect(t, w.near, user(t, "carol")).Join(name)
+	if m := late.Member(alice); m.Meta["color"] != "red" || m.Status != "" {
+		t.Errorf("carol sees %+v", m)
+	}
+	validate(t, inB, late)
 }

@@ -22,7 +22,6 @@ type client struct {
 	// Set once, before the first event, and read without mu after it.
 	id      string
 	user    string
-	meta    schema.Meta
 	begun   time.Duration
 	version stomp.Version
 
@@ -31,6 +30,7 @@ type client struct {
 	bye     atomic.Pointer[string] // receipt of DISCONNECT
 
 	mu        sync.Mutex
+	self      *self // nil: nothing was said
 	state     *session.Session
 	subs      []*subscription
 	live      bool // connected, and not ended
@@ -98,6 +98,8 @@ func (c *client) do(list []session.Action, action session.Action) []session.Acti
 		c.unsubscribe(a)
 	case session.Publish:
 		return c.publish(list, a)
+	case session.Update:
+		c.update(a)
 	case session.Disconnect:
 		c.disconnect(a)
 	case session.Reply:

@@ -30,7 +30,8 @@ func (c *client) connect(list []session.Action, a session.Connect) []session.Act
 		h.cfg.Logger.Error("nobody can be authenticated", "reason", err)
 		return c.state.Fail(list, schema.ReasonServerShutdown, "who you are can't be found out just now", "")
 	}
-	c.id, c.user, c.meta, c.version = ulid.Make().String(), who.User, a.Meta, a.Version
+	c.id, c.user, c.version = ulid.Make().String(), who.User, a.Version
+	c.say(self{meta: a.Meta})
 	c.begun = h.now()
 	h.sessions.add(c)
 	if h.draining.Load() { // looked at after add: Drain looks the other way round
@@ -53,10 +54,12 @@ func (c *client) connected(reannounced bool) *schema.SessionConnected {
 		Protocol:         "stomp/" + c.version.String() + "+websocket",
 		RemoteAddr:       c.conn.RemoteAddr(),
 		UserAgent:        c.agent.Value(),
-		Meta:             c.meta,
 		ConnectedAt:      schema.At(c.hub.origin.Add(c.begun)),
 		MailboxPartition: c.hub.cfg.MailboxPartition,
 		Reannounced:      reannounced,
+	}
+	if c.self != nil {
+		d.Meta, d.Status = c.self.meta, c.self.status
 	}
 	if reannounced {
 		for _, s := range c.state.Subscriptions() {

@@ -34,12 +34,16 @@ func TestTheLargestSessionFitsIntoOneEvent(t *testing.T) {
 				escape := strings.NewReplacer(`\`, `\\`)
 				feed(c, "SUBSCRIBE\nid:%s\ndestination:%s\n\n\x00", escape.Replace(id), escape.Replace(destination))
 			}
+			feed(c, "SEND\ndestination:/app/session/meta\n\n{\"status\":%q}\x00", strings.Repeat(worst, 256/len(worst)))
 			d := c.connected(true)
 			if len(d.Subscriptions) != max {
 				if worst == "/" && encode(worst) == worst {
 					continue // a / in a user id must be encoded
 				}
 				t.Fatalf("%q: %d subscriptions: %s", worst, len(d.Subscriptions), c.conn.(*fakeConn).last)
+			}
+			if d.Status == "" {
+				t.Fatalf("%q: no status: %s", worst, c.conn.(*fakeConn).last)
 			}
 			_, value, err := schema.Encode(schema.TypeSessionConnected, user, schema.At(time.Now()), schema.Stamp{}, schema.TopicLifecycle, 0, d)
 			if err != nil {

@@ -67,6 +67,14 @@ type Publish struct {
 	Receipt     string
 }
 
+// Update changes what the client says about itself. The receipt is due when
+// the event is acknowledged.
+type Update struct {
+	Meta    schema.Meta // nil: stays; else all of it
+	Status  *string     // nil: stays
+	Receipt string
+}
+
 // Disconnect ends the session as client_disconnect. The receipt is due when
 // the event is acknowledged; then the connection closes with 1000.
 type Disconnect struct {
@@ -92,6 +100,7 @@ func (Connect) action()     {}
 func (Subscribe) action()   {}
 func (Unsubscribe) action() {}
 func (Publish) action()     {}
+func (Update) action()      {}
 func (Disconnect) action()  {}
 func (Reply) action()       {}
 func (Fail) action()        {}

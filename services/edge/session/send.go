@@ -8,7 +8,7 @@ import (
 	"rollcall.dev/services/edge/stomp"
 )
 
-// send publishes to a channel. The frame's limit bounds the body; it becomes
+// send publishes to a channel, or speaks to the edge. The frame's limit bounds the body; it becomes
 // a JSON string in the event and must be text.
 func (s *Session) send(f *stomp.Frame) (Action, *refusal) {
 	destination, err := need(f, "destination")
@@ -18,8 +18,11 @@ func (s *Session) send(f *stomp.Frame) (Action, *refusal) {
 	if err := noTransaction(f); err != nil {
 		return nil, err
 	}
+	if destination == metaDestination {
+		return s.update(f)
+	}
 	if !strings.HasPrefix(destination, topicPrefix) {
-		return nil, forbidden("destination %q: messages are sent to /topic/{channel}", destination)
+		return nil, forbidden("destination %q: messages are sent to /topic/{channel}, and %s takes meta and status", destination, metaDestination)
 	}
 	channel, err := clientChannel(destination, topicPrefix)
 	if err != nil {

@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -153,6 +154,23 @@ func TestSend(t *testing.T) {
 	want := `Publish a application/json "{\"^}" receipt "9"` + "\n" + `Publish a text/plain "" receipt ""`
 	if show(got) != want {
 		t.Errorf("got  %s\nwant %s", show(got), want)
+	}
+}
+
+func TestUpdate(t *testing.T) {
+	c := newClient(t, config()).live("1.2")
+	for in, want := range map[string]session.Update{
+		`{"meta":{"color":"teal","Passcode":"p","authorization":"a"},"status":"away"}`: {Meta: schema.Meta{"color": "teal"}, Status: new("away")},
+		`{"meta":{}}`:              {Meta: schema.Meta{}},
+		`{"status":""}`:            {Status: new("")},
+		`{"meta":null} `:           {},
+		`{"meta":{"passcode":""}}`: {Meta: schema.Meta{}},
+	} {
+		want.Receipt = "9"
+		got := c.feed("SEND\ndestination:/app/session/meta\nreceipt:9\n\n" + in + "^")
+		if len(got) != 1 || !reflect.DeepEqual(got[0], want) {
+			t.Errorf("%s: got %s, want %+v", in, show(got), want)
+		}
 	}
 }
 

@@ -87,6 +87,14 @@ func (c *Client) Send(room, body string) {
 	}
 }
 
+// Say tells what the user says about themselves, and waits for the receipt.
+func (c *Client) Say(body string) {
+	c.t.Helper()
+	if err := c.stomp.Send("/app/session/meta", "application/json", []byte(body), stomp.SendOpt.Receipt); err != nil {
+		c.t.Fatalf("%s says %s: %v", c.User, body, err)
+	}
+}
+
 // Join subscribes to a room as a member and waits for its roster.
 func (c *Client) Join(room string) *Room { c.t.Helper(); return c.subscribe("/topic/"+room, room) }
 

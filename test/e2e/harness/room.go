@@ -156,6 +156,17 @@ func (r *Room) Member(user string) schema.Member {
 	return r.members[user]
 }
 
+// WaitMember waits until what is said of a user is right.
+func (r *Room) WaitMember(user string, right func(schema.Member) bool) {
+	r.t.Helper()
+	retry.Eventually(r.t, Patience, func() error {
+		if m := r.Member(user); !right(m) {
+			return fmt.Errorf("%+v is what is seen of %s in %s", m, user, r.Channel)
+		}
+		return nil
+	})
+}
+
 func (r *Room) waitState() {
 	r.t.Helper()
 	retry.Eventually(r.t, Patience, func() error {
