@@ -44,7 +44,7 @@ type Config struct {
 type Client struct {
 	cfg       Config
 	addr      net.Addr
-	transport *kafka.Transport
+	transport *gate
 	api       *kafka.Client
 	log       *slog.Logger
 
@@ -79,21 +79,22 @@ func Open(cfg Config) (*Client, error) {
 		cfg.Logger = slog.Default()
 	}
 	c := &Client{cfg: cfg, addr: kafka.TCP(cfg.Brokers...), log: cfg.Logger}
-	c.transport = &kafka.Transport{
+	c.transport = &gate{Transport: &kafka.Transport{
 		Dial:        cfg.Dial,
 		DialTimeout: dialTimeout,
 		IdleTimeout: idleTimeout,
 		MetadataTTL: metadataTTL,
 		ClientID:    cfg.ClientID,
-	}
+	}}
 	c.api = &kafka.Client{Addr: c.addr, Transport: c.transport}
 	return c, nil
 }
 
 // Close drops the idle connections. Close producers, readers and groups first:
-// what they still have under way keeps its connection until it is done.
+// what they still have under way keeps its connection until it is done, and
+// what they ask later fails with ErrClosed.
 func (c *Client) Close() error {
-	c.transport.CloseIdleConnections()
+	c.transport.close()
 	return nil
 }
 

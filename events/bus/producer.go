@@ -93,7 +93,7 @@ func (c *Client) NewProducer(cfg ProducerConfig) *Producer {
 	abort, cancel := context.WithCancelCause(context.Background())
 	return &Producer{
 		c: c, cfg: cfg, abort: abort, cancel: cancel,
-		id:      &identity{c: c, transactionalID: cfg.TransactionalID, id: noProducerID},
+		id:      newIdentity(c, cfg.TransactionalID),
 		singles: sync.Pool{New: newSingle},
 		budget:  budget{maxRecords: cfg.MaxBuffered, maxBytes: cfg.MaxBufferedBytes},
 		queues:  make(map[topicPartition]*partitionQueue),

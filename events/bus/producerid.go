@@ -12,29 +12,47 @@ import (
 type identity struct {
 	c               *Client
 	transactionalID string
+	asking          chan struct{} // held by the partition that asks the broker
 
 	mu     sync.Mutex
 	id     producerID
 	fenced bool
 }
 
+func newIdentity(c *Client, transactionalID string) *identity {
+	return &identity{c: c, transactionalID: transactionalID, asking: make(chan struct{}, 1), id: noProducerID}
+}
+
 // replace returns an id other than used, asking the broker for one unless
-// another partition already has. It retries until ctx ends.
+// another partition already has. It retries until ctx ends; so does the wait
+// for the partition that asks.
 func (p *identity) replace(ctx context.Context, used producerID) (producerID, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.fenced {
-		return noProducerID, ErrFenced
+	select {
+	case p.asking <- struct{}{}:
+		defer func() { <-p.asking }()
+	case <-ctx.Done():
+		return noProducerID, fmt.Errorf("bus: init producer id: %w", context.Cause(ctx))
 	}
-	if p.id != noProducerID && p.id != used {
-		return p.id, nil
+	if id, err := p.current(); err != nil || id != noProducerID && id != used {
+		return id, err
 	}
 	id, err := p.c.acquireProducerID(ctx, p.transactionalID, noProducerID)
 	if err != nil {
 		return noProducerID, err
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.id = id
 	return id, nil
+}
+
+func (p *identity) current() (producerID, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fenced {
+		return noProducerID, ErrFenced
+	}
+	return p.id, nil
 }
 
 func (p *identity) fence() {

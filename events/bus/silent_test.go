@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // silentBroker accepts connections and never answers.
@@ -119,7 +120,7 @@ func TestEmbeddedGroupOutlivesBroker(t *testing.T) {
 // Two partitions that lose their producer id at once get one new id, not two.
 func TestEmbeddedIdentityIsReplacedOnce(t *testing.T) {
 	c := testClient(t, embedded(t, kfake.SeedTopics(1, "t")).ListenAddrs())
-	id := &identity{c: c, id: noProducerID}
+	id := newIdentity(c, "")
 	ctx := within(t, 10*time.Second)
 	first, err := id.replace(ctx, noProducerID)
 	must(t, err)
@@ -133,5 +134,48 @@ func TestEmbeddedIdentityIsReplacedOnce(t *testing.T) {
 	id.fence()
 	if _, err := id.replace(ctx, third); !errors.Is(err, ErrFenced) {
 		t.Errorf("fenced identity: %v", err)
+	}
+}
+
+// A partition that waits for another's new id stops waiting with its own end,
+// not only when the broker has answered the other.
+func TestEmbeddedIdentityWaitEnds(t *testing.T) {
+	cluster := embedded(t, kfake.SeedTopics(1, "t"))
+	asked := make(chan struct{})
+	cluster.ControlKey(kmsg.InitProducerID.Int16(), func(kmsg.Request) (kmsg.Response, error, bool) {
+		close(asked)
+		return nil, nil, true // no answer
+	})
+	id := newIdentity(testClient(t, cluster.ListenAddrs()), "")
+	asking, stop := context.WithCancel(t.Context())
+	first := make(chan error, 1)
+	go func() {
+		_, err := id.replace(asking, noProducerID)
+		first <- err
+	}()
+	<-asked
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := id.replace(ctx, noProducerID); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("waiting: %v", err)
+	}
+	stop()
+	if err := <-first; !errors.Is(err, context.Canceled) {
+		t.Errorf("asking: %v", err)
+	}
+}
+
+// What is asked after Close gets an error, and no connection that nobody would
+// ever close.
+func TestEmbeddedAskedAfterClose(t *testing.T) {
+	cluster := embedded(t, kfake.SeedTopics(1, "t"))
+	c, err := Open(Config{Brokers: cluster.ListenAddrs(), Logger: testLogger()})
+	must(t, err)
+	ctx := within(t, 10*time.Second)
+	_, err = c.listOffset(ctx, "t", 0, FirstOffset)
+	must(t, err)
+	must(t, c.Close())
+	if _, err := c.listOffset(ctx, "t", 0, FirstOffset); !errors.Is(err, ErrClosed) {
+		t.Errorf("after Close: %v", err)
 	}
 }
