@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -136,6 +137,23 @@ func TestServerTellsItsPort(t *testing.T) {
 	if body, err := io.ReadAll(answer.Body); err != nil || string(body) != "ok\n" {
 		t.Errorf("healthz over TCP: %q, %v", body, err)
 	}
+}
+
+// The listener may be of another network; without one it is TCP's.
+func TestServerOnAnotherNetwork(t *testing.T) {
+	refused := errors.New("no such network")
+	bind := func(_ context.Context, network, address string) (net.Listener, error) {
+		return nil, fmt.Errorf("%s %s: %w", network, address, refused)
+	}
+	s := ops.NewServer("10.0.0.1:8090", http.NotFoundHandler(), quiet()).On(bind)
+	if err := s.Start(t.Context()); !errors.Is(err, refused) || !strings.Contains(err.Error(), "tcp 10.0.0.1:8090") {
+		t.Errorf("start: %v", err)
+	}
+	s = ops.NewServer("127.0.0.1:0", http.NotFoundHandler(), quiet()).On(nil)
+	if err := s.Start(t.Context()); err != nil {
+		t.Error(err)
+	}
+	stop(t, s)
 }
 
 func TestServerPortTaken(t *testing.T) {

@@ -29,15 +29,26 @@ type Server struct {
 	listen   string
 	logger   *slog.Logger
 	http     *http.Server
+	bindTo   Bind
 	listener net.Listener
 }
 
+// Bind opens a listener, as net.Listen does.
+type Bind func(ctx context.Context, network, address string) (net.Listener, error)
+
+// TCP is the Bind of those who are given none.
+func TCP(ctx context.Context, network, address string) (net.Listener, error) {
+	var config net.ListenConfig
+	return config.Listen(ctx, network, address)
+}
+
 // NewServer makes a server for the address listen (host:port; port 0 takes a
-// free one, see Addr).
+// free one, see Addr), over TCP unless [Server.On] says otherwise.
 func NewServer(listen string, handler http.Handler, logger *slog.Logger) *Server {
 	return &Server{
 		listen: listen,
 		logger: logger,
+		bindTo: TCP,
 		http: &http.Server{
 			Handler:           handler,
 			ReadHeaderTimeout: readHeaderTimeout,
@@ -50,14 +61,22 @@ func NewServer(listen string, handler http.Handler, logger *slog.Logger) *Server
 	}
 }
 
+// On has the server listen on another network than TCP, unless bind is nil.
+// Call it before Start.
+func (s *Server) On(bind Bind) *Server {
+	if bind != nil {
+		s.bindTo = bind
+	}
+	return s
+}
+
 // Start listens and serves. An address that can't be had is its error.
 func (s *Server) Start(ctx context.Context) error {
 	return s.Run(ctx, s.bind, s.serve)
 }
 
 func (s *Server) bind(ctx context.Context) error {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", s.listen)
+	listener, err := s.bindTo(ctx, "tcp", s.listen)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", s.listen, err)
 	}

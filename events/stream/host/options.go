@@ -11,6 +11,7 @@ import (
 
 	"rollcall.dev/events/schema"
 	"rollcall.dev/events/stream/fold"
+	"rollcall.dev/internal/ops"
 	"rollcall.dev/internal/settings"
 )
 
@@ -50,6 +51,8 @@ type Options struct {
 
 	// Dial replaces the TCP dialer to Kafka. nil: net.Dialer.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Bind replaces the TCP listener of the instance's addresses. nil: ops.TCP.
+	Bind ops.Bind
 	// Logger is where the instance logs. nil: nowhere.
 	Logger *slog.Logger
 }

@@ -16,13 +16,13 @@ func (h *Host) makeServers() error {
 	if err := h.service.Mount(mux, h); err != nil {
 		return fmt.Errorf("api: %w", err)
 	}
-	h.api = ops.NewServer(h.o.Listen, problem.Mux(mux), h.log)
+	h.api = ops.NewServer(h.o.Listen, problem.Mux(mux), h.log).On(h.o.Bind)
 	if h.o.OpsListen == "" {
 		ops.Mount(mux, h.ready, h.registry)
 		h.ops = h.api
 		return nil
 	}
-	h.ops = ops.NewServer(h.o.OpsListen, ops.Handler(h.ready, h.registry), h.log)
+	h.ops = ops.NewServer(h.o.OpsListen, ops.Handler(h.ready, h.registry), h.log).On(h.o.Bind)
 	return nil
 }
 

@@ -60,7 +60,7 @@ func New(o Options) (*App, error) {
 	a.readiness.wait("epoch", "not claimed")
 	a.measurePublic()
 	a.makePublic()
-	a.ops = ops.NewServer(o.OpsListen, ops.Handler(a.readiness.checks(a), a.registry), o.Logger)
+	a.ops = ops.NewServer(o.OpsListen, ops.Handler(a.readiness.checks(a), a.registry), o.Logger).On(o.Bind)
 	return a, nil
 }
 

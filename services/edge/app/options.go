@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"rollcall.dev/internal/ops"
 	"rollcall.dev/internal/settings"
 	"rollcall.dev/services/edge/auth"
 	"rollcall.dev/services/edge/ws"
@@ -45,6 +46,8 @@ type Options struct {
 	Root http.Handler
 	// Dial replaces the TCP dialer to Kafka. nil: net.Dialer.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Bind replaces the TCP listener of both addresses. nil: ops.TCP.
+	Bind ops.Bind
 	// Logger is where the edge logs. nil: nowhere.
 	Logger *slog.Logger
 
@@ -55,6 +58,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Bind == nil {
+		o.Bind = ops.TCP
 	}
 	if o.HeartbeatInterval == 0 {
 		o.HeartbeatInterval = time.Second

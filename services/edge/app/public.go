@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"time"
 
@@ -37,8 +36,7 @@ func (a *App) makePublic() {
 // serve binds the public address and answers on it from then on: until the
 // edge is ready, /ws does with 503.
 func (a *App) serve(ctx context.Context) error {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", a.o.Listen)
+	listener, err := a.o.Bind(ctx, "tcp", a.o.Listen)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", a.o.Listen, err)
 	}
