@@ -22,8 +22,8 @@ func checkLefts(w *world, l *publicLog, r *Report) {
 		if !w.Origin.IsZero() {
 			decided.from = min(e.event.Time.Sub(w.Origin)-w.Slack, e.At)
 		}
-		if !p.mayLeave(decided) {
-			r.add("false left", append([]string{e.String()}, p.story()...), "%s was told to have left %s and was there, or back in time", d.User, d.Channel)
+		if !p.mayLeave(decided) && !p.mayLeaveFirst(d.Reason, decided) {
+			r.add("false left", append([]string{e.String()}, p.story(e.At)...), "%s was told to have left %s and was there, or back in time", d.User, d.Channel)
 		}
 	}
 }
@@ -138,8 +138,8 @@ func (x *listener) seen(user string, in span) (some, end bool) {
 	return some, end
 }
 
-// story tells of a place from all its connections.
-func (p *presence) story() []string {
+// story tells of a place from all its connections, about a time.
+func (p *presence) story(about time.Duration) []string {
 	var facts []Fact
 	for i, s := range p.stays {
 		if !slices.ContainsFunc(p.stays[:i], func(o stay) bool { return o.conn == s.conn }) {
@@ -147,5 +147,9 @@ func (p *presence) story() []string {
 		}
 	}
 	slices.SortStableFunc(facts, byTime)
-	return lines(facts[max(0, len(facts)-40):])
+	after := slices.IndexFunc(facts, func(f Fact) bool { return f.At > about })
+	if after < 0 {
+		after = len(facts)
+	}
+	return lines(facts[max(0, after-30):min(len(facts), after+10)])
 }

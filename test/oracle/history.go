@@ -28,6 +28,7 @@ const (
 	Ended       Kind = "ended"       // Conn, Reason, Code: the server ended it; "" if it just broke
 
 	EdgeKilled Kind = "edge killed" // Edge: it doesn't run any more and had no time to say so
+	EdgeStops  Kind = "edge stops"  // Edge: it is told to end in order
 	EdgeAway   Kind = "edge away"   // Edge: stopped, or cut off from Kafka, until EdgeBack
 	EdgeBack   Kind = "edge back"   // Edge
 	LinkDown   Kind = "link down"   // Edge: its clients' connections may stand still until LinkUp

@@ -259,6 +259,29 @@ func TestHoldOfAnotherTab(t *testing.T) {
 	}
 }
 
+// A second tab whose arrival waits in another edge's outbox comes after the
+// goodbye of the first, but for a reload a place would be held.
+func TestArrivalThatWaits(t *testing.T) {
+	for reason, want := range map[schema.Reason]string{schema.ReasonClientDisconnect: "", schema.ReasonConnectionLost: "false left"} {
+		p := newTape(t)
+		p.join("a1", "alice")
+		p.wait(time.Minute)
+		p.fact(Fact{Kind: Connecting, Conn: "a2", User: "alice", Edge: "e1"})
+		p.fact(Fact{Kind: Connected, Conn: "a2", Session: "s-a2"})
+		p.fact(Fact{Kind: Subscribe, Conn: "a2", Sub: "1", Channel: room, Role: schema.RoleMember, ID: "r1"})
+		p.wait(3 * time.Second)
+		p.end(Disconnect, "a1", "alice", schema.ReasonClientDisconnect)
+		p.wait(time.Second)
+		p.left("alice", reason)
+		p.wait(5 * time.Second)
+		p.lifecycle(schema.TypeSessionConnected, &schema.SessionConnected{Ref: ref("a2", "alice")})
+		p.fact(Fact{Kind: Receipt, Conn: "a2", ID: "r1"})
+		if got := strings.Join(rules(Check(p.h)), ", "); got != want {
+			t.Errorf("left for %s: found %q, want %q", reason, got, want)
+		}
+	}
+}
+
 // Bounds run only while nothing is broken; a dead edge is granted its lease.
 func TestWhatFaultsExcuse(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -312,6 +335,21 @@ func TestEdgeAway(t *testing.T) {
 		p.fact(Fact{Kind: EdgeBack, Edge: "e0"})
 		if got := strings.Join(rules(Check(p.h)), ", "); got != c.want {
 			t.Errorf("away for %v: found %q, want %q", c.away, got, c.want)
+		}
+	}
+}
+
+// An edge that is stopped before it notices a lost connection names its stop.
+func TestEdgeStopsBeforeItNotices(t *testing.T) {
+	for _, stops := range []bool{true, false} {
+		p := newTape(t)
+		p.join("a1", "alice")
+		p.end(Cut, "a1", "alice", schema.ReasonServerShutdown)
+		if stops {
+			p.fact(Fact{Kind: EdgeStops, Edge: "e0"})
+		}
+		if got := rules(Check(p.h)); slices.Contains(got, "reason") == stops {
+			t.Errorf("stopped %v: found %v", stops, got)
 		}
 	}
 }

@@ -93,6 +93,9 @@ func (w *world) stay(c *conn, asked, from, joined, acked time.Duration, end endi
 		s.sure = append(s.sure, span{from, min(x.from, end.earliest)})
 		from = max(from, x.to)
 		s.joined = max(s.joined, x.to) // announced again
+		if x.has(s.acked) && end.earliest <= x.to {
+			s.acked = forever // under an epoch that counts for nothing
+		}
 	}
 	s.sure = merge(append(s.sure, span{from, end.earliest}))
 	return s
@@ -132,6 +135,24 @@ func (p *presence) mayLeave(in span) bool {
 		times = append(times, s.possible.from)
 	}
 	return slices.ContainsFunc(times, func(t time.Duration) bool { return in.from <= t && t <= in.to && p.absent(t) })
+}
+
+// mayLeaveFirst reports whether a leave that takes no grace may be told though
+// the user is there: between two edges, order is that of the log, and an
+// arrival that waits in one edge's outbox comes after a goodbye through another.
+func (p *presence) mayLeaveFirst(reason schema.Reason, in span) bool {
+	if !reason.Clean(1000) {
+		return false
+	}
+	logged := presence{holds: p.holds}
+	for _, s := range p.stays {
+		for _, sure := range s.sure {
+			logged.sure = append(logged.sure, span{max(sure.from, s.acked), sure.to})
+		}
+		logged.stays = append(logged.stays, s)
+	}
+	logged.sure = merge(logged.sure)
+	return logged.mayLeave(in)
 }
 
 // absent reports whether it is possible that nobody is there and nobody's

@@ -55,12 +55,12 @@ func (w *world) compare(r *Report, who, channel string, members map[string]schem
 		delete(members, user)
 		switch sure, possible := p.at(w.quiet); {
 		case here && !possible && w.gone(p):
-			r.add("ghost", p.story(), "%s has %s in %s at rest", who, user, channel)
+			r.add("ghost", p.story(w.quiet), "%s has %s in %s at rest", who, user, channel)
 		case !here && sure:
-			r.add("missing", p.story(), "%s hasn't %s in %s at rest", who, user, channel)
+			r.add("missing", p.story(w.quiet), "%s hasn't %s in %s at rest", who, user, channel)
 		case here && sure:
 			if want, ok := w.says(user); ok && !maps.Equal(m.Meta, want) {
-				r.add("meta", p.story(), "%s has %s with %v in %s at rest, want %v", who, user, m.Meta, channel, want)
+				r.add("meta", p.story(w.quiet), "%s has %s with %v in %s at rest, want %v", who, user, m.Meta, channel, want)
 			}
 		}
 	}

@@ -29,8 +29,8 @@ type conn struct {
 	asked, told time.Duration // CONNECT and CONNECTED
 	acked       time.Duration // since when the log knows the session for sure
 	end         ending
-	heard       time.Duration // the last frame that came
-	meta        schema.Meta   // as said last
+	heard       []time.Duration // when frames came
+	meta        schema.Meta     // as said last
 	subs        []*sub
 	sends       []*send
 	facts       []Fact
@@ -75,6 +75,8 @@ func newWorld(h History) *world {
 		switch f.Kind {
 		case EdgeKilled:
 			w.killed(f)
+		case EdgeStops:
+			w.stops(f)
 		case Quiet:
 			w.quiet = f.At
 		case Connecting:
@@ -108,7 +110,7 @@ func newWorld(h History) *world {
 func (w *world) does(c *conn, f Fact) (receipt func(at time.Duration)) {
 	switch f.Kind {
 	case Connected:
-		c.told, c.session, c.heard = f.At, f.Session, f.At
+		c.told, c.session, c.heard = f.At, f.Session, append(c.heard, f.At)
 	case Subscribe:
 		s := &sub{conn: c, id: f.Sub, channel: f.Channel, role: f.Role, asked: f.At, taken: forever, acked: forever, end: goesOn()}
 		c.subs = append(c.subs, s)
@@ -129,7 +131,7 @@ func (w *world) does(c *conn, f Fact) (receipt func(at time.Duration)) {
 		c.meta = nil // either, until the receipt
 		return func(time.Duration) { c.meta = f.Meta }
 	case Frame:
-		c.heard = f.At
+		c.heard = append(c.heard, f.At)
 		if s := c.sub(f.Sub); s != nil {
 			s.taken = min(s.taken, f.At)
 			s.frames = append(s.frames, f)
@@ -137,6 +139,7 @@ func (w *world) does(c *conn, f Fact) (receipt func(at time.Duration)) {
 	case Disconnect, Close, Cut, Ended:
 		if !c.end.over() {
 			c.end = w.ends(c, f)
+			w.sooner(c, f.At)
 		}
 	}
 	return nil
@@ -150,6 +153,16 @@ func (c *conn) sub(id string) *sub {
 		}
 	}
 	return nil
+}
+
+// heardBy is when something last came by a time; else it asked.
+func (c *conn) heardBy(by time.Duration) time.Duration {
+	for _, at := range slices.Backward(c.heard) {
+		if at <= by {
+			return at
+		}
+	}
+	return c.asked
 }
 
 // ends tells how a connection ended.
@@ -177,11 +190,27 @@ func (w *world) ends(c *conn, f Fact) ending {
 		e.reasons, e.longest = nil, max(e.longest, w.delay(schema.ReasonServerShutdown, 0))
 	}
 	e.earliest = f.At - w.Slack
-	if down := (span{e.earliest - w.Detection, f.At}); touches(w.faults.links[c.edge], down) || w.faults.after(e.earliest, w.Slack) > f.At {
-		e.earliest = min(e.earliest, c.heard)
+	if w.faults.after(e.earliest, w.Slack) > f.At {
+		e.earliest = min(e.earliest, c.heardBy(f.At))
 	}
 	e.earliest = max(e.earliest, c.asked)
 	return e
+}
+
+// sooner looks whether the edge may have ended a connection before its client
+// knew: when it could hear nothing of it. What came as soon as the link was up
+// again may have been sent before.
+func (w *world) sooner(c *conn, at time.Duration) {
+	for _, down := range w.faults.links[c.edge] {
+		if down.from > at || down.to < c.heardBy(at)-w.Slack {
+			continue
+		}
+		c.end.earliest = min(c.end.earliest, max(c.heardBy(down.from), down.from-w.Detection))
+	}
+	if c.end.earliest < at-w.Slack && len(c.end.reasons) > 0 {
+		c.end.reasons = append(c.end.reasons, schema.ReasonHeartbeatTimeout, schema.ReasonConnectionLost, schema.ReasonSlowConsumer)
+		c.end.shortest, c.end.longest = min(c.end.shortest, w.unclean()), max(c.end.longest, w.unclean())
+	}
 }
 
 // killed ends what an edge held, what it had no time to tell of included.
@@ -192,9 +221,21 @@ func (w *world) killed(f Fact) {
 		case c.edge != f.Edge:
 		case !c.end.over():
 			c.end = ending{earliest: f.At, latest: gone, shortest: w.unclean(), longest: w.unclean(), reasons: []schema.Reason{schema.ReasonEdgeLost}}
+			w.sooner(c, f.At)
 			c.facts = append(c.facts, f)
 		case w.faults.after(c.end.earliest, w.Detection+w.Slack) >= f.At:
 			c.end.lost(gone, w.unclean())
+			c.facts = append(c.facts, f)
+		}
+	}
+}
+
+// stops: an edge that ends in order ends what it doesn't know to be over.
+func (w *world) stops(f Fact) {
+	for _, c := range w.conns {
+		if c.edge == f.Edge && c.end.over() && len(c.end.reasons) > 0 && w.faults.after(c.end.earliest, w.Detection+w.Slack) >= f.At {
+			c.end.reasons = append(c.end.reasons, schema.ReasonServerShutdown)
+			c.end.longest = max(c.end.longest, w.delay(schema.ReasonServerShutdown, 0))
 			c.facts = append(c.facts, f)
 		}
 	}
