@@ -62,5 +62,10 @@ chaos: build ## processes that are killed, stopped and cut off among clients, ju
 	go build -o bin/chaos ./test/chaos/cmd/chaos
 	$(if $(filter real,$(KAFKA)),deploy/kafka/with-kafka.sh --nodes 3) bin/chaos -minutes=$(or $(MINUTES),3) -seed=$(or $(SEED),0) $(ARGS)
 
+# SEEDS=200 FIRST=1; one seed again, with what the services log: ARGS=-sim.seed=7
+.PHONY: sim
+sim: ## the real services under a fake clock, broken as seeds say, judged by what is promised
+	go test ./test/sim -count=1 -timeout 60m -run TestSeeds -v -sim.seeds=$(or $(SEEDS),200) -sim.first=$(or $(FIRST),1) $(ARGS)
+
 .PHONY: check
 check: lint test race bench fuzz test-kafka test-clients test-browser ## exactly what CI runs
