@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -32,13 +33,14 @@ type change struct {
 type publicLog struct {
 	entries  []entry // each partition in its order
 	channels map[string][]change
+	rosters  map[string][]map[string]change // of a channel, after every so many changes
 	lefts    []entry
 }
 
 // readLog drops repeats by id, as any consumer can, and builds each channel's
 // history. What can't be decoded was thrown in by somebody.
 func readLog(h History, r *Report) *publicLog {
-	l := &publicLog{channels: map[string][]change{}}
+	l := &publicLog{channels: map[string][]change{}, rosters: map[string][]map[string]change{}}
 	seen := map[string]bool{}
 	for _, rec := range h.Log {
 		event, data, err := schema.Decode(rec.Value)
@@ -93,18 +95,41 @@ func describe(c *change) string {
 	return c.entry.String()
 }
 
+// step is how many changes lie between two rosters that are kept: a long run
+// asks for many.
+const step = 64
+
 // roster is that of a channel at an offset.
 func (l *publicLog) roster(channel string, upTo int64) map[string]change {
-	members := map[string]change{}
-	for _, c := range l.channels[channel] {
-		switch {
-		case c.Offset > upTo:
-			return members
-		case c.member == nil:
+	list := l.channels[channel]
+	end, _ := slices.BinarySearchFunc(list, upTo, func(c change, at int64) int {
+		if c.Offset <= at {
+			return -1
+		}
+		return 1
+	})
+	kept := l.rosters[channel]
+	for len(kept) <= end/step {
+		from := len(kept) - 1
+		next := map[string]change{}
+		if from >= 0 {
+			next = maps.Clone(kept[from])
+			follow(next, list[from*step:(from+1)*step])
+		}
+		kept = append(kept, next)
+	}
+	l.rosters[channel] = kept
+	members := maps.Clone(kept[end/step])
+	follow(members, list[end/step*step:end])
+	return members
+}
+
+func follow(members map[string]change, changes []change) {
+	for _, c := range changes {
+		if c.member == nil {
 			delete(members, c.user)
-		default:
+		} else {
 			members[c.user] = c
 		}
 	}
-	return members
 }
