@@ -91,6 +91,7 @@ func (n *nemesis) restart(ctx context.Context, i *instance) error {
 		return n.revive(ctx, i)
 	}
 	alone := n.alone()
+	n.away(i, oracle.EdgeStops)
 	err := i.stop(stopTime)
 	if alone = alone && n.alone(); err != nil || !alone {
 		// It may not have been able to tell of its sessions' ends.

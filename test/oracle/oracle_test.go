@@ -339,17 +339,24 @@ func TestEdgeAway(t *testing.T) {
 	}
 }
 
-// An edge that is stopped before it notices a lost connection names its stop.
-func TestEdgeStopsBeforeItNotices(t *testing.T) {
-	for _, stops := range []bool{true, false} {
+// An edge that is told to stop about when a connection is lost may name its stop.
+func TestEdgeStopsAboutThen(t *testing.T) {
+	stop := Fact{Kind: EdgeStops, Edge: "e0"}
+	for when, steps := range map[string]struct {
+		do      func(p *tape, end func())
+		excused bool
+	}{
+		"after":       {func(p *tape, end func()) { end(); p.fact(stop) }, true},
+		"just before": {func(p *tape, end func()) { p.fact(stop); end() }, true},
+		"never":       {func(_ *tape, end func()) { end() }, false},
+		"long before": {func(p *tape, end func()) { p.fact(stop); p.wait(time.Minute); end() }, false},
+		"long after":  {func(p *tape, end func()) { end(); p.wait(time.Minute); p.fact(stop) }, false},
+	} {
 		p := newTape(t)
 		p.join("a1", "alice")
-		p.end(Cut, "a1", "alice", schema.ReasonServerShutdown)
-		if stops {
-			p.fact(Fact{Kind: EdgeStops, Edge: "e0"})
-		}
-		if got := rules(Check(p.h)); slices.Contains(got, "reason") == stops {
-			t.Errorf("stopped %v: found %v", stops, got)
+		steps.do(p, func() { p.end(Cut, "a1", "alice", schema.ReasonServerShutdown) })
+		if got := rules(Check(p.h)); slices.Contains(got, "reason") == steps.excused {
+			t.Errorf("stopped %s: found %v", when, got)
 		}
 	}
 }

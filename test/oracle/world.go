@@ -71,12 +71,13 @@ type world struct {
 func newWorld(h History) *world {
 	w := &world{Config: h.Config, faults: newFaults(h), quiet: forever, byID: map[string]*conn{}}
 	waiting := map[string]func(at time.Duration){}
+	var stops []Fact
 	for _, f := range h.Facts {
 		switch f.Kind {
 		case EdgeKilled:
 			w.killed(f)
 		case EdgeStops:
-			w.stops(f)
+			stops = append(stops, f)
 		case Quiet:
 			w.quiet = f.At
 		case Connecting:
@@ -100,6 +101,9 @@ func newWorld(h History) *world {
 		if answer := w.does(c, f); answer != nil && f.ID != "" {
 			waiting[f.Conn+" "+f.ID] = answer
 		}
+	}
+	for _, f := range stops {
+		w.stops(f)
 	}
 	w.expired()
 	w.places = w.presences()
@@ -233,7 +237,8 @@ func (w *world) killed(f Fact) {
 // stops: an edge that ends in order ends what it doesn't know to be over.
 func (w *world) stops(f Fact) {
 	for _, c := range w.conns {
-		if c.edge == f.Edge && c.end.over() && len(c.end.reasons) > 0 && w.faults.after(c.end.earliest, w.Detection+w.Slack) >= f.At {
+		near := c.asked <= f.At && c.end.earliest <= f.At+w.Recovery && w.faults.after(c.end.earliest, w.Detection+w.Slack) >= f.At
+		if c.edge == f.Edge && c.end.over() && len(c.end.reasons) > 0 && near {
 			c.end.reasons = append(c.end.reasons, schema.ReasonServerShutdown)
 			c.end.longest = max(c.end.longest, w.delay(schema.ReasonServerShutdown, 0))
 			c.facts = append(c.facts, f)
