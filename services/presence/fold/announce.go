@@ -8,8 +8,11 @@ import (
 
 // connected begins a session, or replaces one whole that is announced again.
 func (s step) connected(d *schema.SessionConnected) {
+	if !s.ofItsEdge(d.Ref) {
+		s.disown(d)
+		return
+	}
 	known, live := s.session(d.User, d.Session)
-	s.ofItsEdge(d.Ref)
 	if live && !d.Reannounced {
 		s.Odd(oddConnectedLive)
 	}

@@ -94,10 +94,13 @@ func (s step) since(from schema.Time) int64 {
 // fenced answers a session.connected of an epoch that is over. It changes no
 // state, but a reader of the log alone would keep a ghost.
 func (s step) fenced() {
-	d, ok := s.in.Data.(*schema.SessionConnected)
-	if !ok {
-		return
+	if d, ok := s.in.Data.(*schema.SessionConnected); ok {
+		s.disown(d)
 	}
+}
+
+// disown tells the end of a session that doesn't begin here.
+func (s step) disown(d *schema.SessionConnected) {
 	if _, live := s.session(d.User, d.Session); live {
 		return
 	}

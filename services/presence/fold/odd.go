@@ -4,7 +4,9 @@ import "rollcall.dev/events/schema"
 
 // Kinds of events that can't be, as things stand. Where two of them could mean
 // something they still do: a connected of a live session replaces it, and what
-// another edge says of a session holds. The others change nothing.
+// another edge says of a live session holds. The others change nothing; nor does
+// what begins a session under another edge or epoch than its source's: leases are
+// of sources, so nothing would ever end it.
 const (
 	oddConnectedLive       = "connected_live"
 	oddSubscribedUnknown   = "subscribed_unknown_session"
@@ -30,10 +32,13 @@ func (s step) live(ref schema.Ref, otherwise string) (*Session, bool) {
 	return session, live
 }
 
-// ofItsEdge notes an event whose source is another edge, or another epoch, than
-// its data name.
-func (s step) ofItsEdge(ref schema.Ref) {
-	if from := s.in.Source; from.Kind == schema.SourceEdge && (from.Name != ref.Edge || from.Number != ref.Epoch) {
+// ofItsEdge reports whether an event's source is the edge and epoch that its data
+// name, and notes one that isn't.
+func (s step) ofItsEdge(ref schema.Ref) bool {
+	from := s.in.Source
+	its := from.Kind == schema.SourceEdge && from.Name == ref.Edge && from.Number == ref.Epoch
+	if !its {
 		s.Odd(oddOtherEdge)
 	}
+	return its
 }

@@ -78,17 +78,37 @@ func TestTypesOfAnotherTopicAreNoted(t *testing.T) {
 
 // An event about the session of one edge that another, or another epoch, wrote.
 func TestAnEventOfAnotherSourceIsNoted(t *testing.T) {
-	for source, want := range map[string]int{
-		schema.EdgeSource("E1", 1): 0, schema.EdgeSource("E1", 2): 1, schema.EdgeSource("E2", 1): 1, schema.APISource("p"): 0,
-	} {
+	for source, want := range otherSources {
 		w := newWorld(t, grace)
-		ref := schema.Ref{Session: "a1", User: "alice", Edge: "E1", Epoch: 1}
-		w.add(schema.TypeSessionConnected, "alice", source, false, &schema.SessionConnected{Ref: ref})
+		w.edges["a1"] = "E1"
+		w.run("connect a1")
+		w.odd = nil
+		ref := schema.Ref{Session: "a1", User: "alice", Edge: "E1", Epoch: w.epochs["E1"]}
 		w.add(schema.TypeSessionUpdated, "alice", source, false, &schema.SessionUpdated{Ref: ref})
-		if len(w.odd) != 2*want || want > 0 && w.odd[0] != oddOtherEdge {
+		if len(w.odd) != want || want > 0 && w.odd[0] != oddOtherEdge {
 			t.Errorf("%s: noted %q", source, w.odd)
 		}
 	}
+}
+
+// Its lease would be the source's: nothing would ever end such a session. Who
+// reads the log alone is told its end.
+func TestNobodyBeginsASessionUnderAnothersName(t *testing.T) {
+	for source, want := range otherSources {
+		w := newWorld(t, grace)
+		d := &schema.SessionConnected{Ref: schema.Ref{Session: "a1", User: "alice", Edge: "E1", Epoch: 1}}
+		out := w.add(schema.TypeSessionConnected, "alice", source, false, d)
+		joined := len(out) == 1 && out[0].Type == schema.TypePresenceJoined
+		ended := len(out) == 1 && out[0].Type == schema.TypeSessionDisconnected
+		if _, live := w.store.Snapshot().Get(sessionKey("alice", "a1")); live != (want == 0) || joined != live || ended == live || len(w.odd) != want {
+			t.Errorf("%s: live %v, noted %q, told %v", source, live, w.odd, out)
+		}
+	}
+}
+
+// otherSources says of sources whether they aren't E1's epoch 1.
+var otherSources = map[string]int{
+	schema.EdgeSource("E1", 1): 0, schema.EdgeSource("E1", 2): 1, schema.EdgeSource("E2", 1): 1, schema.APISource("p"): 1, "/nobody": 1,
 }
 
 // The machine passes on what a fold notes, but nothing of a record that it
