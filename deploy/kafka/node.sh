@@ -45,6 +45,8 @@ share.coordinator.state.topic.min.isr=$in_sync
 offsets.topic.num.partitions=8
 transaction.state.log.num.partitions=8
 group.initial.rebalance.delay.ms=0
+# A test that waits for the log cleaner shall not wait for its pauses of 15 s.
+log.cleaner.backoff.ms=100
 num.network.threads=2
 num.io.threads=4
 PROPERTIES

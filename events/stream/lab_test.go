@@ -252,20 +252,5 @@ func (l *lab) heard() (all []string) {
 	return all
 }
 
-// all is what stands in a topic.
-func (l *lab) all(topic string) (all []bus.Record) {
-	l.t.Helper()
-	r := l.client.NewReader(bus.ReaderConfig{Topic: topic, Start: bus.FirstOffset, MaxWait: time.Millisecond})
-	for {
-		b, err := r.Next(l.ctx)
-		if err != nil {
-			l.t.Fatal(err)
-		}
-		if all = append(all, b.Records...); b.Next >= b.HighWatermark {
-			return all
-		}
-	}
-}
-
 // pass lets time pass in the bubble.
 func (l *lab) pass(d time.Duration) { time.Sleep(d) }

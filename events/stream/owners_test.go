@@ -7,8 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"rollcall.dev/events/bus"
 	"rollcall.dev/events/schema"
 	"rollcall.dev/events/stream"
+	"rollcall.dev/events/stream/fold"
 	"rollcall.dev/events/stream/internal/rooms"
 )
 
@@ -84,6 +86,30 @@ func (d duel) fightAtEvery(t *testing.T, first, stride int) {
 			return
 		}
 	}
+}
+
+// A late riser shuts the owner out of the changelog, and stops: the owner is the
+// newest by the log, and may not go on for all that.
+func TestAnOwnerThatIsShutOutOfTheChangelogClaimsAnew(t *testing.T) {
+	inLab(t, func(l *lab) {
+		s := l.rival("a", 3*time.Second)
+		e1 := l.edge("e1", 101)
+		e1.connect("alice")
+		l.pass(time.Second)
+		late := l.client.NewFencedWriter(l.topics.PresenceState(), 0, l.topics.PresenceState()+"-0")
+		if err := late.Init(l.ctx); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := late.Append(l.ctx, []bus.Record{{Key: []byte(fold.KeyMarker), Value: []byte("{}")}}); err != nil {
+			t.Fatal(err)
+		}
+		e1.connect("bob")
+		l.pass(10 * time.Second)
+		if n := count(l, schema.TypeOwnerStarted, anyOf[*schema.OwnerStarted]); n != 2 {
+			t.Errorf("the log names %d owners, want the one and its claim anew", n)
+		}
+		l.judge(s, 3*time.Second)
+	})
 }
 
 // owner starts one that nobody shares the partition with.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -39,6 +40,12 @@ func newWorld(t testing.TB, partitions int) *world {
 
 func worldOn(t testing.TB, brokers []string, partitions int) *world {
 	t.Helper()
+	return worldWith(t, brokers, partitions, nil)
+}
+
+// worldWith is a world with these settings beside a changelog's own.
+func worldWith(t testing.TB, brokers []string, partitions int, changelog map[string]string) *world {
+	t.Helper()
 	client, err := bus.Open(bus.Config{Brokers: brokers, ClientID: "test", Logger: quiet()})
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +60,11 @@ func worldOn(t testing.TB, brokers []string, partitions int) *world {
 	})
 	var topics []bus.Topic
 	for _, spec := range w.topics.All(partitions) {
-		topics = append(topics, bus.Topic{Name: spec.Name, Partitions: spec.Partitions, Replication: 1, Configs: spec.Configs()})
+		configs := spec.Configs()
+		if spec.Name == w.topics.PresenceState() {
+			maps.Copy(configs, changelog)
+		}
+		topics = append(topics, bus.Topic{Name: spec.Name, Partitions: spec.Partitions, Replication: 1, Configs: configs})
 	}
 	if err := client.EnsureTopics(deadline(t), true, topics...); err != nil {
 		t.Fatal(err)
