@@ -32,6 +32,11 @@ type lab struct {
 // with it, also where it fails.
 func inLab(t *testing.T, body func(l *lab)) {
 	t.Helper()
+	inLabOf(t, 1, body)
+}
+
+func inLabOf(t *testing.T, partitions int, body func(l *lab)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		n := newWires()
 		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.ListenFn(n.listen), kfake.GroupMinSessionTimeout(time.Second))
@@ -44,19 +49,19 @@ func inLab(t *testing.T, body func(l *lab)) {
 		t.Cleanup(func() { time.Sleep(time.Minute) }) // connections end
 		l := &lab{net: n, cluster: cluster, ctx: ctx}
 		client := l.open(t, "test")
-		l.world = &world{t: t, brokers: cluster.ListenAddrs(), client: client, parts: 1,
+		l.world = &world{t: t, brokers: cluster.ListenAddrs(), client: client, parts: partitions,
 			producer: client.NewProducer(bus.ProducerConfig{}), seq: map[string]int64{}}
 		t.Cleanup(func() {
 			if err := l.producer.Close(ctx); err != nil {
 				t.Error(err)
 			}
 		})
-		for _, spec := range l.topics.All(1) {
+		for _, spec := range l.topics.All(partitions) {
 			configs := spec.Configs()
 			if configs["cleanup.policy"] == "compact" {
 				configs["delete.retention.ms"] = "100" // a compaction leaves nothing of what is gone
 			}
-			if err := client.EnsureTopics(ctx, true, bus.Topic{Name: spec.Name, Partitions: 1, Replication: 1, Configs: configs}); err != nil {
+			if err := client.EnsureTopics(ctx, true, bus.Topic{Name: spec.Name, Partitions: spec.Partitions, Replication: 1, Configs: configs}); err != nil {
 				t.Fatal(err)
 			}
 		}

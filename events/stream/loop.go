@@ -177,7 +177,7 @@ func (t *task) owned(owner fold.Owner) error {
 	switch {
 	case owner.Epoch > t.epoch:
 		return errNewerOwner
-	case owner.Epoch < t.epoch:
+	case owner.Epoch < t.epoch, t.owns:
 		return nil
 	}
 	t.owns = true

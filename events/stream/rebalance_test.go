@@ -49,21 +49,27 @@ func TestRebalancesWhileEventsFlow(t *testing.T) {
 // What an instance keeps over a rebalance comes back warm, what it gets from
 // another is restored.
 func TestOwnPartitionsComeBackWarm(t *testing.T) {
-	w := newWorld(t, 4)
-	all := []int32{0, 1, 2, 3}
-	metrics := prometheus.NewRegistry()
-	cfg := w.config("i0")
-	cfg.Registerer = metrics
-	s := w.start(cfg)
-	w.running(s, all...)
-	other := w.start(w.config("i1"))
-	retry(t, func() bool { return len(s.Owned()) == 2 && len(other.Owned()) == 2 })
-	w.stop(other)
-	w.running(s, all...)
-	const restores = "rollcall_stream_restores_total"
-	if warm, cold := metric(t, metrics, restores+"/warm"), metric(t, metrics, restores+"/cold"); warm != 4 || cold != 6 {
-		t.Errorf("%v warm and %v cold take-overs, want 2+2 and 4+2", warm, cold)
-	}
+	inLabOf(t, 4, func(l *lab) {
+		metrics := prometheus.NewRegistry()
+		cfg := l.config("i0")
+		cfg.Registerer = metrics
+		s := l.instance(cfg, 0)
+		l.pass(10 * time.Second)
+		other := l.instance(l.config("i1"), 0)
+		l.pass(30 * time.Second)
+		if a, b := s.Owned(), other.Owned(); len(a) != 2 || len(b) != 2 {
+			t.Errorf("they own %v and %v", a, b)
+		}
+		l.end(other)
+		l.pass(30 * time.Second)
+		if got := s.Owned(); len(got) != 4 {
+			t.Errorf("alone it owns %v", got)
+		}
+		const restores = "rollcall_stream_restores_total"
+		if warm, cold := metric(t, metrics, restores+"/warm"), metric(t, metrics, restores+"/cold"); warm != 4 || cold != 6 {
+			t.Errorf("%v warm and %v cold take-overs, want 2+2 and 4+2", warm, cold)
+		}
+	})
 }
 
 // crowd are users of several partitions who come again and again, as fast as
