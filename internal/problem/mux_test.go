@@ -22,6 +22,11 @@ func TestMuxErrorsAreProblems(t *testing.T) {
 		{"GET", "/v1/users/a%2Fb%20c", 200, "", "a/b c"},
 		{"GET", "/v1/users", 404, "", "there is nothing at /v1/users"},
 		{"GET", "/v1/users/a/b", 404, "", "there is nothing at /v1/users/a/b"},
+		{"GET", "/v1/users/%2E", 200, "", "."},
+		{"GET", "/v1/users/", 404, "", "there is nothing at /v1/users/"},
+		{"DELETE", "/v1/users/a/.", 404, "", "there is nothing at /v1/users/a/.: an empty segment is none, and one of dots is %2E or %2E%2E"},
+		{"DELETE", "/v1/users/b/../a", 404, "", "there is nothing at /v1/users/b/../a: an empty segment is none, and one of dots is %2E or %2E%2E"},
+		{"GET", "/v1/users//a", 404, "", "there is nothing at /v1/users//a: an empty segment is none, and one of dots is %2E or %2E%2E"},
 		{"POST", "/v1/users/a", 405, "DELETE, GET, HEAD", "/v1/users/a is not for POST, it takes DELETE, GET, HEAD"},
 	} {
 		w := httptest.NewRecorder()
