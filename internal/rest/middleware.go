@@ -2,8 +2,11 @@ package rest
 
 import (
 	"fmt"
+	"maps"
 	"mime"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -58,6 +61,35 @@ func acceptable(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	next(ctx)
+}
+
+// understood refuses to write what is asked with a query that means nothing, or
+// isn't read as it was meant: ?sessoin=… must not end all sessions.
+func understood(ctx huma.Context, next func(huma.Context)) {
+	if op := ctx.Operation(); op.Method != http.MethodGet {
+		u := ctx.URL()
+		if err := checkQuery(u.RawQuery, op.Parameters); err != nil {
+			write(ctx, problem.Bad("query", err))
+			return
+		}
+	}
+	next(ctx)
+}
+
+func checkQuery(raw string, known []*huma.Param) error {
+	query, err := url.ParseQuery(raw)
+	if err != nil {
+		return fmt.Errorf("the query can't be read: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		switch {
+		case !slices.ContainsFunc(known, func(p *huma.Param) bool { return p.In == "query" && p.Name == name }):
+			return fmt.Errorf("there is no parameter %.100q", name)
+		case len(query[name]) > 1:
+			return fmt.Errorf("the parameter %q is there %d times", name, len(query[name]))
+		}
+	}
+	return nil
 }
 
 func takesJSON(accept string) bool {

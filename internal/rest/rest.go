@@ -6,10 +6,12 @@ package rest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -38,16 +40,25 @@ func New(mux *http.ServeMux, title, version, description string, limit int) *API
 			OpenAPI: "3.1.0",
 			Info:    &huma.Info{Title: title, Version: version, Description: description},
 		},
-		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		Formats:       map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat},
 		DefaultFormat: "application/json",
 	}
 	// Answers may gain fields. What is asked has none that mean nothing: the
 	// types of bodies say so.
 	config.AllowAdditionalPropertiesByDefault = true
 	a.API = humago.New(mux, config)
-	a.UseMiddleware(a.admit, noStore, acceptable)
+	a.UseMiddleware(a.admit, noStore, acceptable, understood)
 	return a
 }
+
+// jsonFormat is huma's, but for bytes that aren't UTF-8: encoding/json would put
+// others in their place, and a request for one user would meet another.
+var jsonFormat = huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: func(data []byte, v any) error {
+	if !utf8.Valid(data) {
+		return errors.New("is not UTF-8")
+	}
+	return huma.DefaultJSONFormat.Unmarshal(data, v)
+}}
 
 // Add adds an operation. Statuses are those of the problems that it may answer
 // with beside those that every operation has.

@@ -15,6 +15,7 @@ import (
 
 type thing struct {
 	Name string `path:"name"`
+	Note string `query:"note"`
 	Body struct {
 		_    struct{} `additionalProperties:"false"`
 		Size int      `json:"size" minimum:"1"`
@@ -58,6 +59,11 @@ func TestWhatIsWrongIsAProblem(t *testing.T) {
 		{name: "right", path: "/things/a", body: `{"size":1}`, status: 200},
 		{name: "any type", path: "/things/a", accept: "text/html, */*;q=0.8", body: `{"size":1}`, status: 200},
 		{name: "with a charset", path: "/things/a", contentType: "application/json; charset=utf-8", body: `{"size":1}`, status: 200},
+		{name: "with a note", path: "/things/a?note=x", body: `{"size":1}`, status: 200},
+		{name: "unknown parameter", path: "/things/a?nota=x", body: `{"size":1}`, status: 400, location: "query"},
+		{name: "parameter twice", path: "/things/a?note=x&note=y", body: `{"size":1}`, status: 400, location: "query"},
+		{name: "broken query", path: "/things/a?note=%zz", body: `{"size":1}`, status: 400, location: "query"},
+		{name: "not UTF-8", path: "/things/a", body: "{\"size\":1,\"\xff\":1}", status: 400, location: "body"},
 		{name: "refused", path: "/things/taken", body: `{"size":1}`, status: 409},
 		{name: "too small", path: "/things/a", body: `{"size":0}`, status: 400, location: "body.size"},
 		{name: "missing", path: "/things/a", body: `{}`, status: 400, location: "body"},
