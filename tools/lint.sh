@@ -20,7 +20,7 @@ unformatted=$(files '*.go' | xargs gofmt -l)
 [[ -z $unformatted ]] || wrong "not formatted: ${unformatted//$'\n'/ }" "gofmt -w"
 
 step go vet
-go vet work || wrong "go vet"
+go vet work && go vet -tags kafka3 ./test/chaos || wrong "go vet"
 
 step go fix
 go fix -diff work || wrong "go fix has a newer way" "go fix work"

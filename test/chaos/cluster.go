@@ -32,7 +32,7 @@ type cluster struct {
 // start starts all and waits until they are ready. On an error what was
 // started is still ended by close.
 func (c *cluster) start(ctx context.Context) error {
-	c.topics = schema.Topics{Prefix: fmt.Sprintf("chaos-%d.", time.Now().UnixMilli())}
+	c.topics = schema.Topics{Prefix: fmt.Sprintf("chaos-%d-%d.", time.Now().UnixMilli(), c.o.Seed)}
 	c.brokers = c.o.Brokers
 	if len(c.brokers) == 0 {
 		if err := c.startBroker(ctx); err != nil {

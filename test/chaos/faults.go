@@ -164,20 +164,22 @@ func (n *nemesis) revive(_ context.Context, i *instance) error {
 	return firstOf(fmt.Errorf("%s had ended by itself: %s", i.id, i.proc.Output()), n.back(i))
 }
 
-// node has deploy/kafka break and mend a node of an outside Kafka.
+// node breaks and mends a node of an outside Kafka.
 func (n *nemesis) node(ctx context.Context, node string, while time.Duration, breaks, mends string) error {
-	run := func(command string) error {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-		defer cancel()
-		out, err := exec.CommandContext(ctx, n.cluster.o.KafkaScript, command, node, "--port", n.cluster.o.KafkaPort).CombinedOutput()
-		if err != nil {
-			return fmt.Errorf("kafka.sh %s %s: %w: %s", command, node, err, out)
-		}
-		return nil
-	}
-	err := run(breaks)
+	err := n.kafka(breaks, node)
 	sleep(ctx, while)
-	return firstOf(err, run(mends))
+	return firstOf(err, n.kafka(mends, node))
+}
+
+// kafka has deploy/kafka do something to a node of an outside Kafka.
+func (n *nemesis) kafka(command, node string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, n.cluster.o.KafkaScript, command, node, "--port", n.cluster.o.KafkaPort).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("kafka.sh %s %s: %w: %s", command, node, err, out)
+	}
+	return nil
 }
 
 func firstOf(errs ...error) error {

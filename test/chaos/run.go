@@ -3,6 +3,7 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -50,7 +51,9 @@ func Run(ctx context.Context, o Options) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	history := oracle.History{Config: config(rec.origin), Facts: rec.taken(), Log: records}
+	judged := config(rec.origin)
+	judged.Recovery = cmp.Or(o.recovery, recovery)
+	history := oracle.History{Config: judged, Facts: rec.taken(), Log: records}
 	o.Log("%8s  judging %d facts and %d records", rec.now().Round(time.Second), len(history.Facts), len(records))
 	return &Outcome{History: history, Report: oracle.Check(history), Wrong: slices.Concat(n.wrong, wrong), Faults: n.summary(), Took: rec.now()}, nil
 }
@@ -76,7 +79,7 @@ func spend(ctx context.Context, o Options, c *cluster, n *nemesis, crowd *crowd,
 	goHome()
 	crowd.living.Wait()
 	o.Log("%8s  at rest", rec.now().Round(time.Second))
-	sleep(ctx, rest)
+	sleep(ctx, cmp.Or(o.rest, longestRest))
 	for _, i := range c.services() {
 		if i.proc.Ended() {
 			n.blame("%s had ended by itself: %s", i.id, process.Tail(i.proc.Output(), 2000))

@@ -51,7 +51,12 @@ func run(m *testing.M) (int, error) {
 func play(t *testing.T, steady bool, script func(ctx context.Context, n *nemesis)) *Outcome {
 	t.Helper()
 	t.Parallel()
-	o := Options{Seed: 1, Users: 40, Bin: bin, Dir: t.TempDir(), Log: t.Logf, script: script, steady: steady}
+	return judge(t, Options{Seed: 1, Users: 40, script: script, steady: steady})
+}
+
+func judge(t *testing.T, o Options) *Outcome {
+	t.Helper()
+	o.Bin, o.Dir, o.Log = bin, t.TempDir(), t.Logf
 	outcome, err := Run(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -162,5 +167,44 @@ func TestScenario24EdgeCutOff(t *testing.T) {
 				sleep(ctx, recovery)
 			})
 		})
+	}
+}
+
+// Scenario 8: the network of every service is slow, for longer than a lease.
+func TestScenario08SlowNetwork(t *testing.T) {
+	t.Parallel()
+	outcome := judge(t, Options{Seed: 1, Users: 20, rest: recovery + leaveDelay + 2*slack, script: func(ctx context.Context, n *nemesis) {
+		settle(ctx)
+		n.strike(ctx, fault{"slow network", "everything", func(ctx context.Context) (err error) {
+			for _, i := range n.cluster.services() {
+				err = firstOf(err, i.link.Slow(300*time.Millisecond, 150*time.Millisecond))
+			}
+			sleep(ctx, 2*edgeLease+2*time.Second)
+			for _, i := range n.cluster.services() {
+				err = firstOf(err, i.link.Heal(ctx))
+			}
+			return err
+		}})
+	}})
+	nobodyExpired(t, outcome.History)
+	if counts := outcome.Report.Counts; counts.Lefts == 0 {
+		t.Errorf("nobody was told as gone: %s", counts)
+	}
+}
+
+// nobodyExpired fails the test if one of two edges counted as dead, or thought so.
+func nobodyExpired(t *testing.T, h oracle.History) {
+	t.Helper()
+	epochs := map[string]bool{}
+	for _, r := range h.Log {
+		switch _, data, _ := schema.Decode(r.Value); d := data.(type) {
+		case *schema.EdgeStarted:
+			epochs[fmt.Sprintf("%s/%d", d.Edge, d.Epoch)] = true
+		case *schema.EdgeExpired:
+			t.Errorf("at %v edge %s/%d expired", r.At, d.Edge, d.Epoch)
+		}
+	}
+	if len(epochs) != 2 {
+		t.Errorf("two edges had the epochs %v", epochs)
 	}
 }

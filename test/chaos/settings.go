@@ -35,9 +35,9 @@ func config(origin time.Time) oracle.Config {
 	}
 }
 
-// rest is what the longest chain of delays takes after the last fault: an edge
+// longestRest is what the longest chain of delays takes after the last fault: an edge
 // is found dead, its clients' grace ends, all within what recovery takes.
-const rest = recovery + detection + edgeLease + drainDelay + 3*slack
+const longestRest = recovery + detection + edgeLease + drainDelay + 3*slack
 
 // Options of a run.
 type Options struct {
@@ -62,9 +62,12 @@ type Options struct {
 
 	script func(ctx context.Context, n *nemesis) // in place of storms
 	steady bool                                  // users only come back when their session has ended
+	rest   time.Duration                         // at the end; 0: longestRest
+	// recovery is how long after a fault all is as it was; 0: recovery.
+	recovery time.Duration
 }
 
 // FaultTime is how much of the time of a run is left for faults.
 func FaultTime(all time.Duration) time.Duration {
-	return max(20*time.Second, all-rest-longest-slack)
+	return max(20*time.Second, all-longestRest-longest-slack)
 }

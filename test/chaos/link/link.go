@@ -98,6 +98,13 @@ func (l *Link) Cut() {
 	}
 }
 
+// CutFrom does so for the nth broker alone.
+func (l *Link) CutFrom(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.proxies[n].Stop()
+}
+
 // Silence loses whatever is sent, both ways; connections stay open until Heal
 // resets them.
 func (l *Link) Silence() error { return l.poison(`"type":"timeout","attributes":{"timeout":0}`) }

@@ -78,9 +78,10 @@ func TestShortAnswersArePassedOn(t *testing.T) {
 
 func TestFaultsBreakAndHeal(t *testing.T) {
 	for name, fault := range map[string]func(*Link) error{
-		"cut":     func(l *Link) error { l.Cut(); return nil },
-		"silence": (*Link).Silence,
-		"slow":    func(l *Link) error { return l.Slow(time.Second, 0) },
+		"cut":                 func(l *Link) error { l.Cut(); return nil },
+		"cut from its broker": func(l *Link) error { l.CutFrom(0); return nil },
+		"silence":             (*Link).Silence,
+		"slow":                func(l *Link) error { return l.Slow(time.Second, 0) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
