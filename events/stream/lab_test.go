@@ -126,17 +126,21 @@ type labEdge struct {
 	epoch  int64
 	events *bus.Producer
 	seq    int64
-	known  atomic.Int64
-	end    context.CancelFunc
-	dead   bool
-	done   sync.WaitGroup
+	// skew is how far its host's clock is ahead.
+	skew  time.Duration
+	known atomic.Int64
+	end   context.CancelFunc
+	dead  bool
+	done  sync.WaitGroup
 	// verdicts against the epoch that it has heard.
 	verdicts atomic.Int64
 }
 
-func (l *lab) edge(id string, epoch int64) *labEdge {
+func (l *lab) edge(id string, epoch int64) *labEdge { return l.skewed(id, epoch, 0) }
+
+func (l *lab) skewed(id string, epoch int64, skew time.Duration) *labEdge {
 	ctx, cancel := context.WithCancel(l.ctx)
-	e := &labEdge{l: l, id: id, epoch: epoch, end: cancel, events: l.open(l.t, id).NewProducer(bus.ProducerConfig{})}
+	e := &labEdge{l: l, id: id, epoch: epoch, skew: skew, end: cancel, events: l.open(l.t, id).NewProducer(bus.ProducerConfig{})}
 	beats := l.open(l.t, id+"-heartbeat")
 	asked := make(chan struct{}, 1)
 	e.done.Go(func() { e.hear(ctx, beats, asked) })
@@ -179,11 +183,11 @@ func (e *labEdge) beat(ctx context.Context, c *bus.Client, asked <-chan struct{}
 	for n := int64(1); ; n++ {
 		if p.Buffered() == 0 {
 			known := e.known.Load()
-			hb := schema.Heartbeat{Kind: schema.KindEdge, Instance: e.id, Run: e.id, Beat: n, At: schema.At(time.Now()), Epoch: e.epoch,
+			hb := schema.Heartbeat{Kind: schema.KindEdge, Instance: e.id, Run: e.id, Beat: n, At: schema.At(e.clock()), Epoch: e.epoch,
 				OldestMS: (e.events.Oldest() + time.Millisecond - 1).Milliseconds(), Heard: known}
 			value, err := json.Marshal(hb)
 			if err == nil {
-				err = p.Publish(ctx, bus.Record{Topic: e.l.topics.Heartbeat(), Value: value}, nil)
+				err = p.Publish(ctx, bus.Record{Topic: e.l.topics.Heartbeat(), Value: value, Time: e.clock()}, nil)
 			}
 			if err != nil && ctx.Err() == nil {
 				e.l.t.Error(err)
@@ -212,12 +216,14 @@ func (e *labEdge) die() {
 	e.done.Wait()
 }
 
+func (e *labEdge) clock() time.Time { return time.Now().Add(e.skew) }
+
 func (e *labEdge) write(typ schema.Type, data any) {
 	e.seq++
 	stamp := schema.Stamp{Source: schema.EdgeSource(e.id, e.epoch), Sequence: schema.Sequence{Offset: e.seq}}
-	_, value, err := schema.Encode(typ, "", schema.At(time.Now()), stamp, schema.TopicLifecycle, 0, data)
+	_, value, err := schema.Encode(typ, "", schema.At(e.clock()), stamp, schema.TopicLifecycle, 0, data)
 	if err == nil {
-		err = e.events.Publish(e.l.ctx, bus.Record{Topic: e.l.topics.Lifecycle(), Value: value}, nil)
+		err = e.events.Publish(e.l.ctx, bus.Record{Topic: e.l.topics.Lifecycle(), Value: value, Time: e.clock()}, nil)
 	}
 	if err != nil {
 		e.l.t.Error(err)

@@ -208,3 +208,48 @@ func TestNoDueIsWrittenDespiteABacklog(t *testing.T) {
 		}
 	})
 }
+
+// Scenario 3: the clock of one edge's host is an hour fast, the other's an hour
+// slow, and the partition changes its owner inside the graces. Who is back in
+// time stays, who isn't is told as gone when a grace after the hand-over ends,
+// and a dead edge expires in time.
+func TestScenario03ClocksOfHosts(t *testing.T) {
+	for _, skew := range []time.Duration{0, time.Hour, -time.Hour} {
+		t.Run(skew.String(), func(t *testing.T) { inLab(t, func(l *lab) { l.clocks(skew) }) })
+	}
+}
+
+func (l *lab) clocks(skew time.Duration) {
+	_, stop := l.presence("p", 10*time.Second)
+	e1, e2 := l.skewed("e1", 101, skew), l.skewed("e2", 102, -skew)
+	defer e1.die()
+	for _, user := range []string{"alice", "bob"} {
+		e1.connect(user)
+	}
+	e2.connect("carol")
+	l.pass(20 * time.Second)
+	e1.disconnect("alice")
+	e1.disconnect("bob") // leaves for good
+	l.pass(5 * time.Second)
+	stop()
+	_, stop = l.presence("q", 10*time.Second)
+	defer stop()
+	e2.connect("alice")
+	l.pass(9 * time.Second)
+	if got := l.heard(); slices.Contains(got, "left bob") {
+		l.t.Errorf("%q within the grace", got)
+	}
+	l.pass(2 * time.Second)
+	if got := l.heard(); !slices.Contains(got, "left bob") || slices.Contains(got, "left alice") {
+		l.t.Errorf("%q after the grace", got)
+	}
+	e2.die()
+	l.pass(6 * time.Second)
+	if got := l.heard(); !slices.Contains(got, "expired e2/102") {
+		l.t.Errorf("%q after the lease", got)
+	}
+	l.pass(11 * time.Second)
+	if got := l.heard(); !slices.Contains(got, "left carol") || slices.Contains(got, "expired e1/101") {
+		l.t.Errorf("%q after the dead edge", got)
+	}
+}
