@@ -60,6 +60,11 @@ func (c *Client) Join(room string) error {
 	return c.ask("SUBSCRIBE\nid:0\ndestination:/topic/" + room + "\n\n\x00")
 }
 
+// Watch subscribes to a room without joining, once, and waits for its roster.
+func (c *Client) Watch(room string) error {
+	return c.ask("SUBSCRIBE\nid:" + room + "\ndestination:/watch/" + room + "\n\n\x00")
+}
+
 // ask sends a frame and waits for whatever comes next.
 func (c *Client) ask(frame string) error {
 	if err := c.conn.WriteMessage(gws.OpcodeText, []byte(frame)); err != nil {

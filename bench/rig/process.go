@@ -46,6 +46,9 @@ func (p *Process) Stop() {
 	_ = p.log.Close()
 }
 
+// Kill is kill -9.
+func (p *Process) Kill() error { return p.cmd.Process.Kill() }
+
 // Ready waits until an operations server says so; the error has the end of
 // what the program said.
 func (p *Process) Ready(ctx context.Context, addr string) error {
