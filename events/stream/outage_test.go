@@ -253,3 +253,28 @@ func (l *lab) clocks(skew time.Duration) {
 		l.t.Errorf("%q after the dead edge", got)
 	}
 }
+
+// An edge that has not answered a verdict may have lost a return: it holds dues as
+// a backlog does, and no longer.
+func TestNoDueIsWrittenBesideAnUnansweredVerdict(t *testing.T) {
+	inLab(t, func(l *lab) {
+		_, stop := l.presence("p", 10*time.Second)
+		defer stop()
+		e1, e2 := l.edge("e1", 101), l.edge("e2", 102)
+		e1.connect("alice")
+		l.pass(20 * time.Second)
+		e2.connect("bob")
+		e2.seq++ // lost
+		e2.connect("carl")
+		e1.disconnect("alice")
+		written := func() int { return count(l, schema.TypeLeaveDue, anyOf[*schema.LeaveDue]) }
+		l.pass(40 * time.Second)
+		if n := written(); n > 0 || e2.verdicts.Load() == 0 {
+			t.Errorf("%d dues were written beside a gap that the edge was told of %d times", n, e2.verdicts.Load())
+		}
+		l.pass(40 * time.Second)
+		if n := written(); n != 1 {
+			t.Errorf("%d dues were written after the hold, want that of alice", n)
+		}
+	})
+}
