@@ -44,6 +44,10 @@ bench: ## every benchmark once, so that none rots
 fuzz: ## every fuzzer for five seconds
 	tools/fuzz.sh 5s
 
+.PHONY: test-owners
+test-owners: ## two owners of a partition, one stopped at every step, over every pair of settings
+	go test -count=1 -timeout 600s -run TwoOwners\|TwoTakeOvers ./events/stream -every
+
 .PHONY: test-kafka
 test-kafka: build ## the suites that need a Kafka, on a real Apache Kafka (Java, Maven)
 	ROLLCALL_TEST_BIN=$(CURDIR)/bin deploy/kafka/with-kafka.sh go test -count=1 -timeout 300s $(ON_KAFKA)
