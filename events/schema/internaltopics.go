@@ -1,6 +1,11 @@
 package schema
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
 
 // MailboxRecord is one record of edge.mailbox: entries of one source for one
 // epoch of an edge, in the order of their sequences. Its key is the edge.
@@ -134,4 +139,29 @@ type DeadLetter struct {
 	Value []byte `json:"value,omitempty"`
 	// Text is the value once more where it is UTF-8, for people.
 	Text string `json:"text,omitempty"`
+}
+
+// Limits of a dead letter's parts, in bytes, so that it always fits into a
+// batch: base64 makes four of three, JSON may make six of one.
+const (
+	maxDeadKey   = 10_000
+	maxDeadValue = 400_000
+	maxDeadText  = 50_000
+	maxDeadError = 8_000
+)
+
+// Bounded is the letter as it can be written, whatever it is about: what is too
+// long is cut, and the error says so. Text is set where it is short.
+func (d DeadLetter) Bounded() DeadLetter {
+	value := d.Value
+	d.Key, d.Value = d.Key[:min(len(d.Key), maxDeadKey)], value[:min(len(value), maxDeadValue)]
+	d.Error = strings.ToValidUTF8(d.Error[:min(len(d.Error), maxDeadError)], "")
+	if len(value) > maxDeadValue {
+		d.Error += fmt.Sprintf(" (the first %d of %d bytes)", maxDeadValue, len(value))
+	}
+	d.Text = ""
+	if len(value) <= maxDeadText && utf8.Valid(value) {
+		d.Text = string(value)
+	}
+	return d
 }

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"rollcall.dev/events/bus"
 	"rollcall.dev/events/schema"
@@ -55,10 +54,7 @@ func (a *App) deadLetter(rec bus.Record, reason error) {
 	a.letters.Inc()
 	a.o.Logger.Error("record can't be handled", "topic", rec.Topic, "partition", rec.Partition, "offset", rec.Offset, "reason", reason)
 	letter := schema.DeadLetter{Topic: rec.Topic, Partition: rec.Partition, Offset: rec.Offset, Error: reason.Error(),
-		Service: "edge", At: schema.At(time.Now()), Key: rec.Key, Value: rec.Value}
-	if utf8.Valid(rec.Value) {
-		letter.Text = string(rec.Value)
-	}
+		Service: "edge", At: schema.At(time.Now()), Key: rec.Key, Value: rec.Value}.Bounded()
 	value, err := json.Marshal(letter)
 	if err != nil {
 		a.o.Logger.Error("dead letter can't be written", "reason", err)
@@ -66,7 +62,7 @@ func (a *App) deadLetter(rec bus.Record, reason error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), deadLetterTimeout)
 	defer cancel()
-	err = a.producer.Publish(ctx, bus.Record{Topic: a.topics.DeadLetter(), Partition: bus.AnyPartition, Key: rec.Key, Value: value}, nil)
+	err = a.producer.Publish(ctx, bus.Record{Topic: a.topics.DeadLetter(), Partition: bus.AnyPartition, Key: letter.Key, Value: value}, nil)
 	if err != nil {
 		a.o.Logger.Error("dead letter can't be written", "reason", err)
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -288,7 +289,7 @@ func TestPoisonInTheMailbox(t *testing.T) {
 	room := r.connect("alice").subscribe("/topic/room")
 	n.answer("room", 1, "bob")
 	next(t, room)
-	r.write(r.topics.Mailbox(), schema.MailboxPartition("edge-0", testPartitions), "edge-0", []byte("\x00poison"))
+	r.write(r.topics.Mailbox(), schema.MailboxPartition("edge-0", testPartitions), "edge-0", bytes.Repeat([]byte("\x00poison"), 100_000))
 	n.post(n.left("room", "bob"))
 	if diff := next(t, room); users(diff["left"]) != "bob" {
 		t.Fatalf("diff %v", diff)
