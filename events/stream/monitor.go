@@ -36,7 +36,8 @@ type monitor struct {
 	table    *lease.Table
 	over     map[fold.EdgeEpoch]bool
 	breaking bool
-	peers    map[string]Peer
+	peers    map[string]Peer // by run: two processes may have one name
+	twins    map[string]bool // runs of this instance's name that were logged
 	reports  map[int32]report
 	waits    map[int32]wait
 	said     map[schema.EdgeVerdict]bool // by all tasks; nil: to be made anew
@@ -57,13 +58,15 @@ type Peer struct {
 	Instance, HTTP string
 	Partitions     []int32
 	Seen           time.Time
+	// Own: it is this very process, not another one of its name.
+	Own bool
 }
 
 func newMonitor(cfg *Config, run string) *monitor {
 	return &monitor{
 		cfg: cfg, log: cfg.Logger, run: run, begin: time.Now(),
 		table: lease.New(lease.Config{Lease: cfg.EdgeLease, Interval: cfg.HeartbeatInterval, Hold: breakerHold}),
-		over:  map[fold.EdgeEpoch]bool{}, peers: map[string]Peer{}, reports: map[int32]report{},
+		over:  map[fold.EdgeEpoch]bool{}, peers: map[string]Peer{}, twins: map[string]bool{}, reports: map[int32]report{},
 		asks: make(chan struct{}, 1), waits: map[int32]wait{},
 	}
 }
@@ -244,11 +247,19 @@ func (m *monitor) heard(hb schema.Heartbeat, offset int64) {
 // peer keeps who owns what. A peer unseen for a lease owns nothing for us.
 func (m *monitor) peer(hb schema.Heartbeat) {
 	now := time.Now()
-	m.peers[hb.Instance] = Peer{Instance: hb.Instance, HTTP: hb.HTTP, Partitions: hb.Partitions, Seen: now}
-	for id, p := range m.peers {
+	own := hb.Run == m.run
+	m.peers[cmp.Or(hb.Run, hb.Instance)] = Peer{Instance: hb.Instance, HTTP: hb.HTTP, Partitions: hb.Partitions, Seen: now, Own: own}
+	for run, p := range m.peers {
 		if now.Sub(p.Seen) > m.cfg.EdgeLease {
-			delete(m.peers, id)
+			delete(m.peers, run)
+			delete(m.twins, run)
 		}
+	}
+	// A predecessor is silent after a lease.
+	if !own && hb.Instance == m.cfg.Instance && m.now() > m.cfg.EdgeLease && !m.twins[hb.Run] {
+		m.twins[hb.Run] = true
+		m.log.Error("another process has the name of this one: give each an --instance-id of its own",
+			"instance", hb.Instance, "its_http", hb.HTTP)
 	}
 }
 

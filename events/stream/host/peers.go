@@ -48,7 +48,7 @@ func (h *Host) Owner(tasks *stream.Service, partition int32) (view stream.View, 
 	switch {
 	case !ok:
 		return view, nil, problem.Unavailable("partition %d has no owner, and is %s here", partition, tasks.State(partition))
-	case owner.Instance == h.o.Instance:
+	case owner.Own:
 		return view, nil, problem.Unavailable("partition %d is %s here", partition, tasks.State(partition))
 	case owner.HTTP == "":
 		return view, nil, problem.Unavailable("partition %d is owned by %s, which tells no address", partition, owner.Instance)

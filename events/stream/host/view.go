@@ -16,7 +16,7 @@ func (h *Host) View(key string) (stream.View, *problem.Problem) {
 	if view, ok := tasks.View(partition); ok {
 		return view, nil
 	}
-	if owner, ok := tasks.OwnerOf(partition); ok && owner.Instance != h.o.Instance {
+	if owner, ok := tasks.OwnerOf(partition); ok && !owner.Own {
 		return stream.View{}, problem.Unavailable("partition %d is owned by %s at %s: ask there",
 			partition, owner.Instance, owner.HTTP)
 	}

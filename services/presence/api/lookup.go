@@ -52,10 +52,10 @@ type question struct {
 }
 
 func ask(elsewhere map[string]*question, owner *stream.Peer, id string) {
-	q := elsewhere[owner.Instance]
+	q := elsewhere[owner.HTTP]
 	if q == nil {
 		q = &question{to: owner}
-		elsewhere[owner.Instance] = q
+		elsewhere[owner.HTTP] = q
 	}
 	q.users = append(q.users, id)
 }
