@@ -148,9 +148,13 @@ func (m *monitor) tick(metrics *metrics) {
 	metrics.breaking(breaking)
 	_, trusted := m.table.Trusted()
 	metrics.trusted(trusted)
+	known := maps.Clone(m.over)
 	clear(m.over)
 	for _, ee := range over {
 		m.over[ee] = true
+		if !known[ee] {
+			m.sayBehind(ee)
+		}
 	}
 	var wake []func()
 	if len(over) > 0 {
@@ -161,6 +165,16 @@ func (m *monitor) tick(metrics *metrics) {
 	m.mu.Unlock()
 	for _, w := range wake {
 		w()
+	}
+}
+
+// sayBehind logs an edge of which nothing is seen for as long as its epochs are
+// below the expired one. mu is held.
+func (m *monitor) sayBehind(expired fold.EdgeEpoch) {
+	if epoch, behind := m.table.Behind(m.now(), expired); behind {
+		m.log.Error("an edge beats under an epoch below one that the log holds, all that it writes is passed over: "+
+			m.cfg.Topics.Heartbeat()+" was made anew, or something else has written in its name",
+			"edge", expired.Edge, "epoch", epoch, "in_log", expired.Epoch)
 	}
 }
 

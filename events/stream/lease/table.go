@@ -195,6 +195,17 @@ func (t *Table) Alive(now time.Duration, edge string, epoch int64) bool {
 	return e != nil && !e.Last.Stopped && e.Last.Epoch <= epoch && now-e.Seen <= t.cfg.Lease
 }
 
+// Behind is the epoch under which the edge of an expired one beats on, if that is
+// a lower one. Epochs only grow: the heartbeats are another log than those that
+// the expired one came from, or something else wrote in the edge's name.
+func (t *Table) Behind(now time.Duration, expired fold.EdgeEpoch) (epoch int64, behind bool) {
+	e := t.edges[expired.Edge]
+	if e == nil || e.Last.Stopped || now-e.Seen > lateBeats*t.cfg.Interval {
+		return 0, false
+	}
+	return e.Last.Epoch, e.Last.Epoch < expired.Epoch
+}
+
 // Edges are all that were heard of, by id. Those long unseen are dropped.
 func (t *Table) Edges(now time.Duration) []Edge {
 	all := make([]Edge, 0, len(t.edges))

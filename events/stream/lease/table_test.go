@@ -107,6 +107,22 @@ func TestOlderEpochDoesNotRenewTheNewer(t *testing.T) {
 	s.want(time.Minute, "[{e1 7}]", 5*time.Second, 6*time.Second)
 }
 
+func TestAnEdgeIsBehindThatBeatsUnderALowerEpoch(t *testing.T) {
+	s := newSim(t)
+	s.name(0, e("e1", 40))
+	s.live("e1", 3)
+	s.want(20*time.Second, "[{e1 40}]", 5*time.Second, 6*time.Second)
+	if epoch, behind := s.table.Behind(s.now, e("e1", 40)); !behind || epoch != 3 {
+		t.Errorf("beats under %d, behind %v", epoch, behind)
+	}
+	if _, behind := s.table.Behind(s.now+3*time.Second, e("e1", 40)); behind {
+		t.Error("an edge that beats no longer is behind")
+	}
+	if _, behind := s.table.Behind(s.now, e("e1", 3)); behind {
+		t.Error("behind its own epoch")
+	}
+}
+
 func TestClaimDoesNotRenew(t *testing.T) {
 	s := newSim(t)
 	s.alive["e1"] = schema.Heartbeat{Kind: schema.KindEdge, Instance: "e1", Claim: "c"}
