@@ -68,7 +68,7 @@ func sooner(own, conn ending) ending {
 	case own.latest < conn.earliest:
 		return own
 	}
-	either := ending{earliest: min(own.earliest, conn.earliest), latest: min(own.latest, conn.latest),
+	either := ending{dead: conn.dead, earliest: min(own.earliest, conn.earliest), latest: min(own.latest, conn.latest),
 		shortest: min(own.shortest, conn.shortest), longest: max(own.longest, conn.longest)}
 	if len(own.reasons) > 0 && len(conn.reasons) > 0 {
 		either.reasons = slices.Concat(own.reasons, conn.reasons)
@@ -105,6 +105,9 @@ func (p *presence) settle(w *world) {
 	slices.SortFunc(p.stays, func(a, b stay) int { return cmp.Compare(a.possible.from, b.possible.from) })
 	for _, s := range p.stays {
 		p.sure = append(p.sure, s.sure...)
+		if s.end.dead && s.acked == forever {
+			continue // nobody knows of it who could hold its place
+		}
 		for _, from := range s.sure {
 			delay := w.unclean() // of an edge that counts as dead
 			if from.to == s.end.earliest {

@@ -68,3 +68,30 @@ func TestComesAndGoesWhileTheEdgeIsAway(t *testing.T) {
 		}
 	}
 }
+
+// What only a dead edge knew of holds no place: who came back on it, and died
+// with it, may be told to have left by an older hold's end. What the log knows
+// of holds one.
+func TestReturnThatDiedInAnOutbox(t *testing.T) {
+	for logged, want := range map[bool]string{false: "", true: "false left"} {
+		p := newTape(t)
+		p.join("a1", "alice")
+		p.wait(time.Second)
+		p.end(Cut, "a1", "alice", schema.ReasonConnectionLost)
+		p.wait(5 * time.Second)
+		p.fact(Fact{Kind: Connecting, Conn: "a2", User: "alice", Edge: "e1"})
+		p.fact(Fact{Kind: Connected, Conn: "a2", Session: "s-a2"})
+		p.fact(Fact{Kind: Subscribe, Conn: "a2", Sub: "1", Channel: room, Role: schema.RoleMember, ID: "r1"})
+		if logged {
+			p.fact(Fact{Kind: Receipt, Conn: "a2", ID: "r1"})
+		}
+		p.wait(2 * time.Second)
+		p.fact(Fact{Kind: EdgeKilled, Edge: "e1"})
+		p.wait(4 * time.Second)
+		p.left("alice", schema.ReasonConnectionLost)
+		got := slices.DeleteFunc(rules(Check(p.h)), func(rule string) bool { return rule != "false left" })
+		if got := strings.Join(got, ", "); got != want {
+			t.Errorf("in the log %v: found %q, want %q", logged, got, want)
+		}
+	}
+}

@@ -16,6 +16,7 @@ type ending struct {
 	// earliest end, and has to be no later than longest after the latest.
 	shortest, longest time.Duration
 	reasons           []schema.Reason // what may be told; none: anything
+	dead              bool            // the edge died, with what nobody else had heard of
 }
 
 func goesOn() ending { return ending{earliest: forever, latest: forever} }
@@ -224,11 +225,12 @@ func (w *world) killed(f Fact) {
 		switch {
 		case c.edge != f.Edge:
 		case !c.end.over():
-			c.end = ending{earliest: f.At, latest: gone, shortest: w.unclean(), longest: w.unclean(), reasons: []schema.Reason{schema.ReasonEdgeLost}}
+			c.end = ending{earliest: f.At, latest: gone, shortest: w.unclean(), longest: w.unclean(), reasons: []schema.Reason{schema.ReasonEdgeLost}, dead: true}
 			w.sooner(c, f.At)
 			c.facts = append(c.facts, f)
 		case w.faults.after(c.end.earliest, w.Detection+w.Slack) >= f.At:
 			c.end.lost(gone, w.unclean())
+			c.end.dead = true
 			c.facts = append(c.facts, f)
 		}
 	}
