@@ -92,7 +92,7 @@ func (d *deployment) observe() {
 	ctx, cancel := context.WithCancel(context.Background())
 	d.stopLog = cancel
 	d.rec.follow(ctx, client, d.partitions, &d.following)
-	d.following.Go(func() { d.kafka.groups.expel(ctx, d) })
+	d.following.Go(func() { d.kafka.groups.watch(ctx, d) })
 }
 
 func (d *deployment) connName(user string) string {

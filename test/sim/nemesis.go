@@ -40,7 +40,7 @@ func (t *tally) add(kind string) {
 }
 
 func (n *nemesis) rage() {
-	n.pause(time.Second, 8*time.Second)
+	n.pause(time.Second, 6*time.Second)
 	for time.Now().Before(n.until) {
 		f := n.faults[n.rand.IntN(len(n.faults))]
 		n.n++
@@ -50,7 +50,7 @@ func (n *nemesis) rage() {
 			n.tally.add(f.kind)
 		}
 		n.d.rec.note(oracle.Fact{Kind: oracle.FaultOff, Note: note})
-		n.pause(time.Second, 10*time.Second)
+		n.pause(500*time.Millisecond, 6*time.Second)
 	}
 }
 

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	people   = 14
-	lifetime = 75 * time.Second
+	people   = 12
+	lifetime = 40 * time.Second
 )
 
 // run plays one seed: people come and go, two nemeses break things, all heals,
