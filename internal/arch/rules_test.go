@@ -32,6 +32,7 @@ var pure = []string{
 	"services/presence/fold",
 	"services/notifier/fold",
 	"events/stream/lease",
+	"services/edge/grant",
 	"services/edge/session",
 	"services/edge/transport",
 	"services/edge/stomp",

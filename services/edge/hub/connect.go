@@ -7,6 +7,7 @@ import (
 
 	"rollcall.dev/events/schema"
 	"rollcall.dev/services/edge/auth"
+	"rollcall.dev/services/edge/grant"
 	"rollcall.dev/services/edge/session"
 
 	"github.com/oklog/ulid/v2"
@@ -43,7 +44,7 @@ func (c *client) connect(list []session.Action, a session.Connect) []session.Act
 	h.cfg.Logger.Debug("session connected", "session", c.id, "user", c.user, "edge", h.cfg.Edge)
 	c.announced = c.begun
 	c.emit(schema.TypeSessionConnected, c.connected(false), false, nil)
-	return c.state.Accept(list, c.id, c.user)
+	return c.state.Accept(list, c.id, c.user, grant.Everything())
 }
 
 // connected is the session as the log is told of it. With reannounced it is

@@ -22,7 +22,8 @@ type Connect struct {
 	HeartBeat   HeartBeat
 }
 
-// Credentials are headers of CONNECT that must reach no event and no log.
+// Credentials are what a client proves itself with, in the headers of CONNECT
+// or of a refresh. They must reach no event and no log.
 type Credentials struct {
 	Login, Passcode, Authorization string
 }
@@ -75,6 +76,24 @@ type Update struct {
 	Receipt string
 }
 
+// Refresh asks to check a new token. The hub answers with [Session.Renew],
+// [Session.Keep] or [Session.Fail]; until then input waits.
+type Refresh struct {
+	Credentials Credentials
+	Receipt     string
+}
+
+// Withdraw ends a subscription that a new token doesn't cover.
+type Withdraw struct {
+	schema.Subscription
+}
+
+// Renewed says that the session goes on under a new token and all that it
+// doesn't cover is withdrawn. The receipt is due when the log knows.
+type Renewed struct {
+	Receipt string
+}
+
 // Disconnect ends the session as client_disconnect. The receipt is due when
 // the event is acknowledged; then the connection closes with 1000.
 type Disconnect struct {
@@ -101,6 +120,9 @@ func (Subscribe) action()   {}
 func (Unsubscribe) action() {}
 func (Publish) action()     {}
 func (Update) action()      {}
+func (Refresh) action()     {}
+func (Withdraw) action()    {}
+func (Renewed) action()     {}
 func (Disconnect) action()  {}
 func (Reply) action()       {}
 func (Fail) action()        {}

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"rollcall.dev/events/schema"
+	"rollcall.dev/services/edge/grant"
 	"rollcall.dev/services/edge/stomp"
 )
 
@@ -112,13 +113,14 @@ func secret(name []byte) bool {
 	return bytes.EqualFold(name, []byte("passcode")) || bytes.EqualFold(name, []byte("authorization"))
 }
 
-// Accept admits the client under a session id and as a user: a [Reply] with
-// CONNECTED, then what the client has sent meanwhile. Only in Connecting.
-func (s *Session) Accept(dst []Action, id, user string) []Action {
+// Accept admits the client under a session id, as a user and with what that
+// user may do: a [Reply] with CONNECTED, then what the client has sent
+// meanwhile. Only in Connecting.
+func (s *Session) Accept(dst []Action, id, user string, may grant.Grant) []Action {
 	if s.state != Connecting {
 		return dst
 	}
-	s.state = Live
+	s.state, s.may = Live, may
 	pairs := []string{"version", s.version.String(), "session", id, "server", s.cfg.Server,
 		"heart-beat", s.offer()}
 	// CONNECTED isn't escaped, but Spring's client unescapes it: a backslash

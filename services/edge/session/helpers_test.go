@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"rollcall.dev/services/edge/grant"
 	"rollcall.dev/services/edge/session"
 )
 
@@ -39,7 +40,7 @@ func (c *client) live(version string) *client {
 	if acts := c.feed("CONNECT\n" + accept + "login:alice\n\n^"); len(acts) != 1 {
 		c.t.Fatalf("CONNECT gave %s", show(acts))
 	}
-	c.s.Accept(nil, "S1", "alice")
+	c.s.Accept(nil, "S1", "alice", grant.Everything())
 	if c.s.State() != session.Live {
 		c.t.Fatalf("state %d after Accept", c.s.State())
 	}

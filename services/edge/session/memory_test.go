@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"testing"
 
+	"rollcall.dev/services/edge/grant"
 	"rollcall.dev/services/edge/session"
 )
 
@@ -20,7 +21,7 @@ func TestIdleSessionIsSmall(t *testing.T) {
 	for i := range sessions {
 		s := session.New(cfg)
 		acts = s.Feed(acts[:0], []byte("CONNECT\naccept-version:1.2\nlogin:alice\n\n\x00"))
-		acts = s.Accept(acts[:0], "S1", "alice")
+		acts = s.Accept(acts[:0], "S1", "alice", grant.Everything())
 		acts = s.Feed(acts[:0], fmt.Appendf(nil, "SUBSCRIBE\nid:sub-0\ndestination:/topic/room.%d\n\n\x00", i))
 		sessions[i] = s
 	}
@@ -39,7 +40,7 @@ func BenchmarkSend(b *testing.B) {
 	cfg := config()
 	s := session.New(cfg)
 	s.Feed(nil, []byte("CONNECT\naccept-version:1.2\nlogin:alice\n\n\x00"))
-	s.Accept(nil, "S1", "alice")
+	s.Accept(nil, "S1", "alice", grant.Everything())
 	data := []byte("SEND\ndestination:/topic/room.1\ncontent-type:application/json\n\n{\"text\":\"hello\"}\x00")
 	acts := make([]session.Action, 0, 8)
 	b.ReportAllocs()

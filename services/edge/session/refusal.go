@@ -25,6 +25,11 @@ func forbidden(format string, args ...any) *refusal {
 	return &refusal{reason: schema.ReasonPolicyViolation, detail: fmt.Sprintf(format, args...)}
 }
 
+// uncovered: the client's token doesn't allow it.
+func (s *Session) uncovered(what, destination string) *refusal {
+	return forbidden("the token does not allow to %s %q", what, destination)
+}
+
 // Fail ends the session from the server's side: with its first call one
 // [Fail] action, then nothing more. The detail is told to the client;
 // receiptID names the frame that was to blame, if one was.

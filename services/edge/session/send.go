@@ -8,8 +8,8 @@ import (
 	"rollcall.dev/services/edge/stomp"
 )
 
-// send publishes to a channel, or speaks to the edge. The frame's limit bounds the body; it becomes
-// a JSON string in the event and must be text.
+// send publishes to a channel, or speaks to the edge. The frame's limit bounds
+// the body; it becomes a JSON string in the event and must be text.
 func (s *Session) send(f *stomp.Frame) (Action, *refusal) {
 	destination, err := need(f, "destination")
 	if err != nil {
@@ -18,15 +18,22 @@ func (s *Session) send(f *stomp.Frame) (Action, *refusal) {
 	if err := noTransaction(f); err != nil {
 		return nil, err
 	}
-	if destination == metaDestination {
+	switch destination {
+	case metaDestination:
 		return s.update(f)
+	case refreshDestination:
+		return s.refresh(f)
 	}
 	if !strings.HasPrefix(destination, topicPrefix) {
-		return nil, forbidden("destination %q: messages are sent to /topic/{channel}, and %s takes meta and status", destination, metaDestination)
+		return nil, forbidden("destination %q: messages are sent to /topic/{channel}; %s takes meta and status, %s a new token",
+			destination, metaDestination, refreshDestination)
 	}
 	channel, err := clientChannel(destination, topicPrefix)
 	if err != nil {
 		return nil, err
+	}
+	if !s.may.MaySend(channel) {
+		return nil, s.uncovered("send to", destination)
 	}
 	contentType := "text/plain"
 	if _, ok := f.Get("content-type"); ok {

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"rollcall.dev/events/schema"
+	"rollcall.dev/services/edge/grant"
 	"rollcall.dev/services/edge/stomp"
 )
 
@@ -18,6 +19,7 @@ const (
 	AwaitingConnect State = iota
 	Connecting
 	Live
+	Renewing
 	Closing
 )
 
@@ -29,6 +31,7 @@ type Session struct {
 	state   State
 	version stomp.Version
 	beats   HeartBeat
+	may     grant.Grant
 }
 
 // New begins a session, which awaits CONNECT.
@@ -76,17 +79,21 @@ func (s *Session) run(dst []Action) []Action {
 		}
 		dst = s.handle(dst, f)
 	}
-	if s.state == Connecting {
+	if s.state == Connecting || s.state == Renewing {
 		return s.park(dst)
 	}
 	return dst
 }
 
-// park keeps what came before the session was accepted.
+// park keeps what came before the hub has answered.
 func (s *Session) park(dst []Action) []Action {
 	if n := s.parser.Unread(); n > s.cfg.Limits.Frame {
+		before := "CONNECTED"
+		if s.state == Renewing {
+			before = "the token was checked"
+		}
 		return s.Fail(dst, schema.ReasonPolicyViolation,
-			fmt.Sprintf("%d bytes were sent before CONNECTED, at most %d are kept", n, s.cfg.Limits.Frame), "")
+			fmt.Sprintf("%d bytes were sent before %s, at most %d are kept", n, before, s.cfg.Limits.Frame), "")
 	}
 	s.parser.Park()
 	return dst

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"rollcall.dev/events/schema"
+	"rollcall.dev/services/edge/grant"
 	"rollcall.dev/services/edge/session"
 	"rollcall.dev/services/edge/stomp"
 )
@@ -48,16 +49,16 @@ func TestCredentialsAreHiddenAndNoUserIsTaken(t *testing.T) {
 
 func TestAccept(t *testing.T) {
 	c := newClient(t, config())
-	if got := c.s.Accept(nil, "S1", "alice"); len(got) != 0 {
+	if got := c.s.Accept(nil, "S1", "alice", grant.Everything()); len(got) != 0 {
 		t.Errorf("Accept before CONNECT: %s", show(got))
 	}
 	c.feed("CONNECT\naccept-version:1.1,1.2\nlogin:alice\nheart-beat:0,5000\n\n^")
-	got := show(c.s.Accept(nil, "S1", "alice"))
+	got := show(c.s.Accept(nil, "S1", "alice", grant.Everything()))
 	want := `Reply "CONNECTED\nversion:1.2\nsession:S1\nserver:rollcall/1\nheart-beat:10000,0\nuser-name:alice\n\n^"`
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if got := c.s.Accept(nil, "S2", "alice"); len(got) != 0 {
+	if got := c.s.Accept(nil, "S2", "alice", grant.Everything()); len(got) != 0 {
 		t.Errorf("second Accept: %s", show(got))
 	}
 }
@@ -65,7 +66,7 @@ func TestAccept(t *testing.T) {
 func TestNoBackslashInConnected(t *testing.T) {
 	c := newClient(t, config())
 	c.feed("CONNECT\naccept-version:1.2\nlogin:a\\b\n\n^")
-	if got := show(c.s.Accept(nil, "S1", `a\b`)); strings.Contains(got, "user-name") {
+	if got := show(c.s.Accept(nil, "S1", `a\b`, grant.Everything())); strings.Contains(got, "user-name") {
 		t.Errorf("got %s", got)
 	}
 }
@@ -77,7 +78,7 @@ func TestInputWaitsForAccept(t *testing.T) {
 	if got := c.feed("ination:/topic/a\n\n^SEND\ndestination:/topic/a\n\nhi^"); len(got) != 0 {
 		t.Fatalf("while connecting: %s", show(got))
 	}
-	got := c.s.Accept(nil, "S1", "alice")
+	got := c.s.Accept(nil, "S1", "alice", grant.Everything())
 	if len(got) != 3 {
 		t.Fatalf("got %s", show(got))
 	}
@@ -214,7 +215,7 @@ func TestHeartBeatOff(t *testing.T) {
 	if got.HeartBeat != (session.HeartBeat{}) {
 		t.Errorf("got %v", got.HeartBeat)
 	}
-	if text := show(c.s.Accept(nil, "S", "a")); !strings.Contains(text, `heart-beat:0,0\n`) {
+	if text := show(c.s.Accept(nil, "S", "a", grant.Everything())); !strings.Contains(text, `heart-beat:0,0\n`) {
 		t.Errorf("got %s", text)
 	}
 }

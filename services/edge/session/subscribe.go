@@ -33,6 +33,9 @@ func (s *Session) subscribe(f *stomp.Frame) (Action, *refusal) {
 		return nil, err
 	}
 	sub := schema.Subscription{ID: id, Destination: destination, Channel: channel, Role: role}
+	if !s.may.Covers(sub) {
+		return nil, s.uncovered("subscribe to", destination)
+	}
 	s.subs = append(s.subs, sub)
 	return Subscribe{Subscription: sub, Receipt: f.Text("receipt")}, nil
 }

@@ -2,6 +2,7 @@ package stomp_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -15,6 +16,7 @@ var seeds = []string{
 	"CONNECT\naccept-version:1.1,1.2\nhost:a\nlogin:alice\nheart-beat:10000,10000\nmeta-name:A\\lice\n\n\x00\n",
 	"STOMP\r\naccept-version:1.2\r\n\r\n\x00",
 	"SUBSCRIBE\nid:sub-0\ndestination:/topic/room.1\nreceipt:r\\c1\n\n\x00SEND\ndestination:/topic/room.1\ncontent-length:3\n\na\x00b\x00",
+	"CONNECT\npasscode:" + strings.Repeat("x", 200) + "\n\n\x00", "SEND\nAUTHORIZATION:Bearer " + strings.Repeat("x", 300) + "\n\n\x00",
 	"SEND\ncontent-length:99999999999999999999\n\n", "SEND\na:\\\n\n\x00", "MESSAGE\na:1\na:2\n\nx\x00y",
 }
 
@@ -25,7 +27,7 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(s), uint8(i), uint16(i*7))
 	}
 	f.Fuzz(func(t *testing.T, stream []byte, version uint8, at uint16) {
-		limits := stomp.Limits{Frame: 512, Headers: 4, HeaderLine: 128}
+		limits := stomp.Limits{Frame: 512, Headers: 4, HeaderLine: 128, CredentialLine: 256}
 		v := stomp.Version(version % 3)
 		whole := outcome(parse(limits, v, string(stream)))
 		split := min(int(at), len(stream))

@@ -9,7 +9,12 @@ type Limits struct {
 	// HeaderLine is the length of one header line in bytes, name, colon, value
 	// and a CR included, as it came over the wire.
 	HeaderLine int
+	// CredentialLine is the same for passcode and Authorization, where signed
+	// tokens are found.
+	CredentialLine int
 }
 
-// DefaultLimits are 64 KiB a frame and 32 headers of 1 KiB.
-func DefaultLimits() Limits { return Limits{Frame: 64 << 10, Headers: 32, HeaderLine: 1 << 10} }
+// DefaultLimits are 64 KiB a frame and 32 headers of 1 KiB, credentials of 8.
+func DefaultLimits() Limits {
+	return Limits{Frame: 64 << 10, Headers: 32, HeaderLine: 1 << 10, CredentialLine: 8 << 10}
+}

@@ -159,8 +159,11 @@ func (p *Parser) scanLine() (bool, *ParseError) {
 // checkLine checks the bytes from scanned to end of the line under way.
 func (p *Parser) checkLine(end, known int) *ParseError {
 	longest := p.limits.HeaderLine
-	if p.lines == 0 {
+	switch {
+	case p.lines == 0:
 		longest = longestCommand + len("\r")
+	case end > p.lineStart+longest && isCredential(p.in[p.lineStart:end]):
+		longest = max(longest, p.limits.CredentialLine)
 	}
 	lineTrip := p.lineStart + longest
 	frameTrip := p.limits.Frame
@@ -179,6 +182,13 @@ func (p *Parser) checkLine(end, known int) *ParseError {
 		return p.frameTooLarge()
 	}
 	return nil
+}
+
+// isCredential reports whether a header line is one that may be longer than
+// others. Any limit is longer than these names.
+func isCredential(line []byte) bool {
+	name, _, _ := bytes.Cut(line, []byte{':'})
+	return bytes.EqualFold(name, []byte("passcode")) || bytes.EqualFold(name, []byte("authorization"))
 }
 
 // countLine takes a whole line of the head, without its end.

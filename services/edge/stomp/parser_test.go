@@ -153,6 +153,31 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
+// A token is longer than other headers are, and has a limit too.
+func TestCredentialsMayBeLong(t *testing.T) {
+	limits := stomp.DefaultLimits()
+	for _, tc := range []struct {
+		name string
+		size int
+		ok   bool
+	}{
+		{"passcode", 8<<10 - len("passcode:"), true},
+		{"Authorization", 4000, true},
+		{"authorization", 8<<10 - len("authorization"), false},
+		{"passcode", 100 << 10, false},
+		{"passcode2", 1 << 10, false},
+		{"meta-passcode", 1 << 10, false},
+	} {
+		frames, err := parse(limits, stomp.V12, "CONNECT\n"+tc.name+":"+strings.Repeat("x", tc.size)+"\n\n\x00")
+		if tc.ok && (err != nil || len(frames) != 1) {
+			t.Errorf("%s of %d bytes: %v", tc.name, tc.size, err)
+		}
+		if !tc.ok {
+			checkError(t, err, stomp.TooLarge, "a header line is longer than")
+		}
+	}
+}
+
 func checkError(t *testing.T, err error, kind stomp.Kind, detail string) {
 	t.Helper()
 	pe, ok := errors.AsType[*stomp.ParseError](err)

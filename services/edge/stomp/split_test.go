@@ -16,6 +16,7 @@ var pieceOfStream = rapid.OneOf(
 	rapid.SampledFrom([]string{
 		"\n", "\r\n", "\r", "\x00", ":", "SEND\n", "SEND\r\n", "SUBSCRIBE\n", "CONNECT\n", "ERROR\n", "UNSUBSCRIBE\r\n",
 		"a:b\n", "a:b\r\n", "a\\c:\\n\n", "a:\\\n", "a:\\t\n", "content-length:3\n", "content-length:0\n", "content-length:99\n",
+		"passcode:", "Authorization:", "passcode:abcdefghijklmnop\n", "authorization:Bearer abcdef\r\n",
 		"\n\x00", "\nxyz\x00", "\n\x00\x00\x00\x00", "SEND\na:b\n\nxyz\x00", "SUBSCRIBE\nid:1\n\n\x00", "DISCONNECT\n\n\x00",
 	}),
 	rapid.Map(rapid.IntRange(1, 40), func(n int) string { return strings.Repeat("x", n) }),
@@ -30,6 +31,9 @@ func TestAnySplitParsesAlike(t *testing.T) {
 			Frame:      rapid.IntRange(1, 80).Draw(t, "frame"),
 			Headers:    rapid.IntRange(0, 3).Draw(t, "headers"),
 			HeaderLine: rapid.IntRange(1, 40).Draw(t, "line"),
+		}
+		if limits.HeaderLine >= len("authorization:") {
+			limits.CredentialLine = rapid.IntRange(0, 60).Draw(t, "credential")
 		}
 		version := stomp.Version(rapid.IntRange(0, 2).Draw(t, "version"))
 		want := outcome(parse(limits, version, stream))

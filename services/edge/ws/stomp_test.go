@@ -14,6 +14,7 @@ import (
 	"github.com/coder/websocket"
 	gostomp "github.com/go-stomp/stomp/v3"
 
+	"rollcall.dev/services/edge/grant"
 	"rollcall.dev/services/edge/session"
 	"rollcall.dev/services/edge/stomp"
 	"rollcall.dev/services/edge/transport"
@@ -85,7 +86,7 @@ func (p *seat) do(a session.Action) {
 	case session.Connect:
 		p.conn.KeepAlive(a.HeartBeat.Send > 0)
 		p.room.seats[p] = true
-		for _, next := range p.s.Accept(nil, "S-"+a.User, a.User) {
+		for _, next := range p.s.Accept(nil, "S-"+a.User, a.User, grant.Everything()) {
 			p.do(next)
 		}
 	case session.Subscribe:
