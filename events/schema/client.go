@@ -42,6 +42,7 @@ const (
 	ClientPresenceDiff   = "presence.diff"
 	ClientMessage        = "message"
 	ClientSessionClosing = "session.closing"
+	ClientUnsubscribed   = "session.unsubscribed"
 )
 
 // Member is one user in a roster.
@@ -127,4 +128,15 @@ type SessionClosing struct {
 	Reason Reason `json:"reason"`
 	At     Time   `json:"at"`
 	Note   string `json:"note,omitempty"`
+}
+
+// Unsubscribed tells a client that the server has ended one of its
+// subscriptions, and why; the session goes on.
+type Unsubscribed struct {
+	Type         string `json:"type"`
+	Subscription string `json:"subscription"`
+	Destination  string `json:"destination"`
+	Reason       Reason `json:"reason"`
+	At           Time   `json:"at"`
+	Note         string `json:"note,omitempty"`
 }

@@ -19,6 +19,7 @@ var plainTypes = map[string]any{
 	"event": Event{}, "heartbeat": Heartbeat{}, "mailbox": MailboxRecord{}, "deadletter": DeadLetter{},
 	"client.presence.state": PresenceState{}, "client.presence.diff": PresenceDiff{},
 	"client.message": Message{}, "client.session.closing": SessionClosing{},
+	"client.session.unsubscribed": Unsubscribed{},
 }
 
 type node = map[string]any

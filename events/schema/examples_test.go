@@ -90,7 +90,7 @@ func note(shown map[string]bool, text []byte) {
 }
 
 func everyFieldIsShown(t *testing.T, shown map[string]map[string]bool) {
-	types := []any{Heartbeat{}, MailboxRecord{}, DeadLetter{}, PresenceState{}, PresenceDiff{}, Message{}, SessionClosing{}}
+	types := []any{Heartbeat{}, MailboxRecord{}, DeadLetter{}, PresenceState{}, PresenceDiff{}, Message{}, SessionClosing{}, Unsubscribed{}}
 	for typ := range registry {
 		types = append(types, reflect.ValueOf(New(typ)).Elem().Interface())
 	}

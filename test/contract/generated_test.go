@@ -155,6 +155,7 @@ func TestEncodedRecordsAreValid(t *testing.T) {
 		"heartbeat": schema.Heartbeat{}, "deadletter": schema.DeadLetter{},
 		"client.presence.state": schema.PresenceState{}, "client.presence.diff": schema.PresenceDiff{},
 		"client.message": schema.Message{}, "client.session.closing": schema.SessionClosing{},
+		"client.session.unsubscribed": schema.Unsubscribed{},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {

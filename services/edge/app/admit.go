@@ -32,7 +32,7 @@ func (a *App) admit(*http.Request) *ws.Refusal {
 }
 
 func (a *App) accept(r *http.Request, c transport.Conn) transport.Handler {
-	return a.hub.Open(c, r.UserAgent())
+	return a.hub.Open(c, r.UserAgent(), a.auth.FromRequest(r))
 }
 
 // unsupported is the ERROR frame for a client that offers no subprotocol of

@@ -13,6 +13,7 @@ import (
 	"rollcall.dev/internal/ops"
 	"rollcall.dev/internal/startstop"
 	"rollcall.dev/internal/teardown"
+	"rollcall.dev/services/edge/auth"
 	"rollcall.dev/services/edge/epoch"
 	"rollcall.dev/services/edge/hub"
 	"rollcall.dev/services/edge/mailbox"
@@ -31,6 +32,7 @@ type App struct {
 	readiness readiness
 	stack     teardown.Stack
 
+	auth     *auth.Auth
 	ops      *ops.Server
 	client   *bus.Client // of everything but the heartbeats
 	beats    *bus.Client // a connection of their own
@@ -48,15 +50,20 @@ type App struct {
 	refused prometheus.Counter
 }
 
-// New makes an edge. It does no I/O; options that can't work are an error, a
-// *settings.UsageError where a setting is the cause.
+// New makes an edge. It does no I/O but to read the files of keys; options that
+// can't work are an error, a *settings.UsageError where a setting is the cause.
 func New(o Options) (*App, error) {
 	o = o.withDefaults()
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	a := &App{o: o, topics: schema.Topics{Prefix: o.Kafka.TopicPrefix}, registry: ops.NewRegistry(), served: make(chan error, 1)}
+	authenticator, err := o.authenticator()
+	if err != nil {
+		return nil, err
+	}
+	a := &App{o: o, auth: authenticator, topics: schema.Topics{Prefix: o.Kafka.TopicPrefix}, registry: ops.NewRegistry(), served: make(chan error, 1)}
 	a.readiness.wait("kafka", "not started")
+	a.readiness.waitUntil("auth", a.auth.Ready)
 	a.readiness.wait("epoch", "not claimed")
 	a.measurePublic()
 	a.makePublic()

@@ -30,7 +30,7 @@ func (deafConn) RemoteAddr() string { return "192.0.2.1:1234" }
 // what waits in the outbox though the hub owes nothing.
 func TestScenario1BacklogIsThatOfHubAndOutbox(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		who, err := auth.New(auth.None)
+		who, err := auth.New(auth.Options{Mode: auth.None})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,7 +47,7 @@ func TestScenario1BacklogIsThatOfHubAndOutbox(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		want("nothing", 0)
-		a.hub.Open(deafConn{}, "test").Data([]byte(connectAlice))
+		a.hub.Open(deafConn{}, "test", "").Data([]byte(connectAlice))
 		time.Sleep(3 * time.Second)
 		want("alice in the hub", 3*time.Second)
 		a.outbox.AddStarted("session.lifecycle", 0, 1)

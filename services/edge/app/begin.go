@@ -35,7 +35,14 @@ func (a *App) start(ctx context.Context) error {
 	if err := a.serve(ctx); err != nil {
 		return err
 	}
+	a.stack.Add("authentication", a.auth.Stop)
+	if err := a.auth.Start(ctx); err != nil {
+		return err
+	}
 	if err := a.openKafka(ctx); err != nil {
+		return err
+	}
+	if err := a.auth.Loaded(ctx); err != nil {
 		return err
 	}
 	mailboxFrom, err := a.mailboxEnd(ctx)

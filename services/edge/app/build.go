@@ -15,10 +15,6 @@ import (
 
 // build makes the parts and joins them.
 func (a *App) build(mailboxFrom int64) error {
-	authenticator, err := auth.New(a.o.Auth)
-	if err != nil {
-		return err
-	}
 	lanes := 2 * a.o.Kafka.Partitions
 	a.producer = a.client.NewProducer(bus.ProducerConfig{
 		// More than the outbox hands over: it must never wait in Publish.
@@ -26,8 +22,8 @@ func (a *App) build(mailboxFrom int64) error {
 	})
 	a.outbox = outbox.New(outbox.Config{Edge: a.o.Instance, Topics: a.topics, Partitions: a.o.Kafka.Partitions, Limit: a.o.OutboxLimit,
 		Publisher: a.producer, Lost: a.lost, Logger: a.o.Logger})
-	a.hub = hub.New(hub.Config{Edge: a.o.Instance, MailboxPartition: a.mailboxPartition(), Session: a.sessionConfig(), Auth: authenticator,
-		Outbox: a.outbox, Limits: roster.Limits{Members: a.o.RosterLimit, Bytes: frameBytes}, Linger: a.o.linger, Registerer: a.registry, Logger: a.o.Logger})
+	a.hub = hub.New(hub.Config{Edge: a.o.Instance, MailboxPartition: a.mailboxPartition(), Session: a.sessionConfig(), Auth: a.auth,
+		Outbox: a.outbox, Limits: roster.Limits{Members: a.o.RosterLimit, Bytes: frameBytes}, Linger: a.o.linger, ExpiryNotice: a.o.ExpiryNotice, Registerer: a.registry, Logger: a.o.Logger})
 	a.mailbox = mailbox.New(mailbox.Config{Client: a.client, Topic: a.topics.Mailbox(), Partition: a.mailboxPartition(), Edge: a.o.Instance,
 		From: mailboxFrom, Deliver: a.hub.Deliver, DeadLetter: a.deadLetter, Missed: a.lost, Logger: a.o.Logger})
 	a.keeper = epoch.New(epoch.Config{Client: a.beats, Topic: a.topics.Heartbeat(), Edge: a.o.Instance, MailboxPartition: a.mailboxPartition(),

@@ -112,9 +112,16 @@ type raw struct {
 
 func (r *rig) raw() *raw {
 	r.t.Helper()
+	c := r.undialled()
+	c.ws = dial(r.t, r.ctx, r.app.Addr())
+	return c
+}
+
+// undialled is one that isn't connected.
+func (r *rig) undialled() *raw {
 	ctx, cancel := context.WithTimeout(r.ctx, limit)
 	r.t.Cleanup(cancel)
-	return &raw{r.t, ctx, dial(r.t, r.ctx, r.app.Addr())}
+	return &raw{t: r.t, ctx: ctx}
 }
 
 func (c *raw) send(text string) {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -19,12 +20,15 @@ import (
 // heartbeat interval are not among them because a process of several services
 // names or shares those itself.
 type Flags struct {
-	Auth           string        `name:"auth" default:"" unit:"name: none" help:"How clients prove who they are. none: the STOMP login header is the user, whoever says so; it must be asked for by name."`
+	Auth           string        `name:"auth" default:"" unit:"name: jwt or none" help:"How clients prove who they are. jwt: with a signed token (--jwt-…). none: the STOMP login header is the user, whoever says so; it must be asked for by name."`
 	AllowedOrigins []string      `name:"allowed-origins" default:"" unit:"origins such as https://chat.example.org, or *" help:"Origins of web pages that may connect. Empty: pages of the edge's own host."`
 	HeartBeat      time.Duration `name:"heart-beat" default:"10s" max:"1h" help:"STOMP heart-beat that the edge offers and asks for; 0s: none. WebSocket pings go out as often."`
 	ConnectTimeout time.Duration `name:"connect-timeout" default:"10s" min:"100ms" max:"5m" help:"Time from the WebSocket's opening to its CONNECT frame."`
 	RosterLimit    int           `name:"roster-limit" default:"1000" min:"1" max:"100000" unit:"members" help:"Members named in a channel's state; the count is exact beyond it."`
 	OutboxLimit    int           `name:"outbox-limit" default:"4096" min:"16" max:"1000000" unit:"events" help:"Events that wait for Kafka, per topic partition. Beyond it new connections get 503 and live sessions are told as they are once Kafka is back."`
+	ExpiryNotice   time.Duration `name:"expiry-notice" default:"30s" min:"10ms" max:"1h" help:"How long before its token expires a session is told so on /user/queue/session, to send a new one to /app/session/refresh."`
+
+	auth.Tokens `embed:""`
 }
 
 // Options of an edge.
@@ -74,6 +78,9 @@ func (o Options) withDefaults() Options {
 	if o.OutboxLimit == 0 {
 		o.OutboxLimit = 4096
 	}
+	if o.ExpiryNotice == 0 {
+		o.ExpiryNotice = 30 * time.Second
+	}
 	return o
 }
 
@@ -82,14 +89,24 @@ func (o Options) check() error {
 	if o.Instance == "" {
 		return &settings.UsageError{Err: fmt.Errorf("the edge has no instance id")}
 	}
-	if err := auth.Check(o.Auth); err != nil {
-		return &settings.UsageError{Err: fmt.Errorf("--auth: %w", err)}
-	}
 	for _, pattern := range o.AllowedOrigins {
 		if err := ws.CheckOrigin(pattern); err != nil {
 			const name = "allowed-origins"
 			return &settings.UsageError{Err: fmt.Errorf("--%s (%s): %q %w", name, settings.EnvName(name), pattern, err)}
 		}
+		// A browser sends the cookie for any page; only the origin tells which.
+		if pattern == "*" && o.Cookie != "" {
+			return &settings.UsageError{Err: errors.New("--jwt-cookie with --allowed-origins=*: every page could act as who looks at it; want the origins by name")}
+		}
 	}
 	return nil
+}
+
+// authenticator makes it of the settings.
+func (o Options) authenticator() (*auth.Auth, error) {
+	a, err := auth.New(auth.Options{Mode: o.Auth, Tokens: o.Tokens, Logger: o.Logger})
+	if err != nil {
+		return nil, &settings.UsageError{Err: err}
+	}
+	return a, nil
 }

@@ -49,7 +49,7 @@ func (r *readiness) reason(name string) error {
 func (r *readiness) draining() bool { return r.reason("draining") != nil }
 
 // parts in the order in which they come about.
-var parts = []string{"kafka", "epoch", "draining"}
+var parts = []string{"kafka", "auth", "epoch", "draining"}
 
 func (r *readiness) checks(a *App) *ops.Readiness {
 	ready := ops.NewReadiness()
@@ -91,6 +91,7 @@ func (a *App) measure() {
 		a.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "rollcall_edge_" + name, Help: help}, value))
 	}
 	gauge("connections", "Open WebSocket connections.", func() float64 { return float64(a.ws.Len()) })
+	gauge("jwks_age_seconds", "Time since the keys of tokens were fetched; 0 where none are.", func() float64 { return a.auth.KeysAge().Seconds() })
 	gauge("epoch", "The current epoch.", func() float64 { return float64(a.keeper.Epoch()) })
 	gauge("outbox_events", "Events not yet acknowledged by Kafka.", func() float64 { return float64(a.outbox.Depth()) })
 	gauge("outbox_oldest_seconds", "Age of the oldest event not yet acknowledged.", func() float64 { return a.oldest().Seconds() })

@@ -1,6 +1,7 @@
 package grant
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -80,7 +81,7 @@ func kind(v any) string {
 		return "null"
 	case bool:
 		return "a boolean"
-	case float64:
+	case float64, json.Number:
 		return "a number"
 	case string:
 		return "a string"

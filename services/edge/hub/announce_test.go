@@ -299,7 +299,7 @@ func checkOrder(t *testing.T, events []outbox.Event) {
 func BenchmarkFanOut(b *testing.B) {
 	s := newStage(b)
 	for range 5000 {
-		c := s.h.Open(nullConn{}, "test")
+		c := s.h.Open(nullConn{}, "test", "")
 		feed(c, "CONNECT\naccept-version:1.2\nlogin:alice\n\n\x00")
 		subscribe(c, "sub-0", "/topic/room", "")
 	}

@@ -29,7 +29,7 @@ func TestHeartBeatsBeginAfterConnected(t *testing.T) {
 		"1000,0":    "CONNECTED RECEIPT",
 	} {
 		s, conn := newStage(t), &beatConn{}
-		c := s.h.Open(conn, "")
+		c := s.h.Open(conn, "", "")
 		feed(c, "CONNECT\naccept-version:1.2\nhost:h\nlogin:alice\nheart-beat:%s\n\n\x00", asked)
 		feed(c, "SEND\ndestination:/topic/room.1\nreceipt:r\n\nhello\x00")
 		s.out.ack()

@@ -30,7 +30,8 @@ type client struct {
 	bye     atomic.Pointer[string] // receipt of DISCONNECT
 
 	mu        sync.Mutex
-	self      *self // nil: nothing was said
+	self      *self  // nil: nothing was said
+	proof     *proof // nil: what it is proven by has no end and no claims
 	state     *session.Session
 	subs      []*subscription
 	live      bool // connected, and not ended
@@ -43,9 +44,14 @@ type client struct {
 // maxAgent bounds what is kept of a User-Agent header.
 const maxAgent = 256
 
-// Open makes the handler of a new connection.
-func (h *Hub) Open(conn transport.Conn, agent string) transport.Handler {
-	return &client{hub: h, conn: conn, agent: unique.Make(agent[:min(len(agent), maxAgent)]), state: session.New(h.cfg.Session)}
+// Open makes the handler of a new connection. Its HTTP request named an agent,
+// and may have held a token.
+func (h *Hub) Open(conn transport.Conn, agent, token string) transport.Handler {
+	c := &client{hub: h, conn: conn, agent: unique.Make(agent[:min(len(agent), maxAgent)]), state: session.New(h.cfg.Session)}
+	if token != "" {
+		c.proof = &proof{request: token}
+	}
+	return c
 }
 
 var scratch = sync.Pool{New: func() any { return new([]session.Action) }}
@@ -100,6 +106,12 @@ func (c *client) do(list []session.Action, action session.Action) []session.Acti
 		return c.publish(list, a)
 	case session.Update:
 		c.update(a)
+	case session.Refresh:
+		return c.refresh(list, a)
+	case session.Withdraw:
+		c.withdraw(a)
+	case session.Renewed:
+		c.renewed(a)
 	case session.Disconnect:
 		c.disconnect(a)
 	case session.Reply:

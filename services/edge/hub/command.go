@@ -35,12 +35,5 @@ func (h *Hub) message(c *client, cmd *mailbox.Command) {
 	f := frame{event: schema.ClientMessage, body: body, id: cmd.ID}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, s := range c.subs {
-		if s.destination != queueMessages {
-			continue
-		}
-		if s.send(&f) != nil {
-			h.todo.slow(c)
-		}
-	}
+	c.queue(c.subs, queueMessages, &f)
 }

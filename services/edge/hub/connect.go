@@ -1,13 +1,11 @@
 package hub
 
 import (
-	"context"
 	"errors"
 	"time"
 
 	"rollcall.dev/events/schema"
 	"rollcall.dev/services/edge/auth"
-	"rollcall.dev/services/edge/grant"
 	"rollcall.dev/services/edge/session"
 
 	"github.com/oklog/ulid/v2"
@@ -21,14 +19,17 @@ func (c *client) connect(list []session.Action, a session.Connect) []session.Act
 	// A heart-beat before CONNECTED ends go-stomp: it takes it for the answer.
 	c.conn.KeepAlive(false)
 	c.beats = a.HeartBeat.Send > 0
-	ctx, cancel := context.WithTimeout(context.Background(), authTimeout)
-	defer cancel()
-	who, err := h.cfg.Auth.Authenticate(ctx, auth.Credentials(a.Credentials))
+	shown := auth.Credentials{Login: a.Credentials.Login, Passcode: a.Credentials.Passcode, Authorization: a.Credentials.Authorization}
+	if c.proof != nil {
+		shown.Request, c.proof = c.proof.request, nil
+	}
+	who, err := c.authenticate(shown)
 	switch {
+	case c.ended:
+		return list
 	case errors.Is(err, auth.ErrRefused):
-		return c.state.Fail(list, schema.ReasonPolicyViolation, err.Error(), "")
+		return c.state.Fail(list, reasonOf(err), err.Error(), "")
 	case err != nil:
-		h.cfg.Logger.Error("nobody can be authenticated", "reason", err)
 		return c.state.Fail(list, schema.ReasonServerShutdown, "who you are can't be found out just now", "")
 	}
 	c.id, c.user, c.version = ulid.Make().String(), who.User, a.Version
@@ -40,11 +41,12 @@ func (c *client) connect(list []session.Action, a session.Connect) []session.Act
 		return c.state.Fail(list, schema.ReasonServerShutdown, "the server is going down for a restart", "")
 	}
 	c.live = true
+	c.prove(who)
 	h.metrics.connects.Inc()
 	h.cfg.Logger.Debug("session connected", "session", c.id, "user", c.user, "edge", h.cfg.Edge)
 	c.announced = c.begun
 	c.emit(schema.TypeSessionConnected, c.connected(false), false, nil)
-	return c.state.Accept(list, c.id, c.user, grant.Everything())
+	return c.state.Accept(list, c.id, c.user, who.May)
 }
 
 // connected is the session as the log is told of it. With reannounced it is
@@ -61,6 +63,9 @@ func (c *client) connected(reannounced bool) *schema.SessionConnected {
 	}
 	if c.self != nil {
 		d.Meta, d.Status = c.self.meta, c.self.status
+	}
+	if c.proof != nil {
+		d.Claims, d.ExpiresAt = c.proof.claims, c.proof.expiresAt
 	}
 	if reannounced {
 		for _, s := range c.state.Subscriptions() {
@@ -104,6 +109,7 @@ func (c *client) end(reason schema.Reason, code int, detail string) {
 		h.detach(s)
 	}
 	c.subs, c.owed = nil, nil
+	c.dropProof()
 	h.todo.dropSession(c, h.cfg.Outbox.PartitionOf(c.user))
 	stats := c.conn.Stats()
 	note := ""

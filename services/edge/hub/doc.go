@@ -14,8 +14,9 @@
 //
 // An idle session costs no goroutine, timer or channel here. What has to happen
 // later (a new epoch, events that found the outbox full, a channel without an
-// answer or that lingers, a subscriber that is behind) stands in sets that one loop works off.
+// answer or that lingers, a subscriber that is behind) stands in sets that one
+// loop works off, and what a time is set for (the end of a token) in a heap.
 //
-// Lock order: Hub.working, client.mu, shard.mu, channel.mu, then the leaves: todo.mu, lingering.mu, the
+// Lock order: Hub.working, client.mu, shard.mu, channel.mu, then the leaves: todo.mu, lingering.mu, schedule.mu, the
 // outbox's and the connection's own locks. Acknowledgements take only leaves.
 package hub

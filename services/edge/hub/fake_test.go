@@ -180,7 +180,7 @@ type stage struct {
 func newStage(t testing.TB) *stage {
 	cfg := session.DefaultConfig()
 	cfg.LoginIsUser = true
-	who, err := auth.New(auth.None)
+	who, err := auth.New(auth.Options{Mode: auth.None})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +193,7 @@ func newStage(t testing.TB) *stage {
 // connect makes a live session.
 func (s *stage) connect(user string) (transport.Handler, *fakeConn) {
 	conn := &fakeConn{}
-	c := s.h.Open(conn, "test/1")
+	c := s.h.Open(conn, "test/1", "")
 	feed(c, "CONNECT\naccept-version:1.2\nlogin:%s\n\n\x00", user)
 	return c, conn
 }

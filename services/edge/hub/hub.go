@@ -39,7 +39,10 @@ type Config struct {
 	Reannounce time.Duration
 	// Linger is how long a channel's roster is kept, and kept up to date, after
 	// its last subscriber here. Default: 5 s; negative: not at all.
-	Linger     time.Duration
+	Linger time.Duration
+	// ExpiryNotice is how long before its token expires a session is told so.
+	ExpiryNotice time.Duration
+
 	Registerer prometheus.Registerer
 	Logger     *slog.Logger
 }
@@ -68,6 +71,7 @@ type Hub struct {
 	requests  atomic.Int64
 	lingering lingering
 	draining  atomic.Bool
+	schedule  schedule
 	todo      todo
 	working   sync.Mutex // held by workOff: one thing after the other
 }
@@ -105,6 +109,7 @@ func (h *Hub) run(ctx context.Context) error {
 			h.sweepAsking()
 			h.sweepBehind()
 			h.sweepLingering()
+			h.sweepExpiry()
 		case <-again.C:
 			h.markAged()
 		}

@@ -300,7 +300,7 @@ func TestASessionEndsOnce(t *testing.T) {
 	if conn.code != 1008 || !strings.Contains(conn.last, "ERROR") {
 		t.Fatalf("closed with %d %q", conn.code, conn.last)
 	}
-	never := s.h.Open(&fakeConn{}, "")
+	never := s.h.Open(&fakeConn{}, "", "")
 	never.Closed(transport.End{Cause: transport.Lost, Code: 1006})
 	s.want("who never was", s.out.told())
 }
@@ -316,7 +316,7 @@ func (panicking) Authenticate(context.Context, auth.Credentials) (auth.Identity,
 func TestAPanicLeavesNothingLocked(t *testing.T) {
 	s := newStage(t)
 	s.h.cfg.Auth = panicking{}
-	c := s.h.Open(&fakeConn{}, "")
+	c := s.h.Open(&fakeConn{}, "", "")
 	func() {
 		defer func() {
 			if recover() == nil {

@@ -18,6 +18,7 @@ type metrics struct {
 	delivered   prometheus.Counter
 	resyncs     prometheus.Counter
 	reannounced prometheus.Counter
+	refused     *prometheus.CounterVec
 	frames      *prometheus.CounterVec
 	bytes       *prometheus.CounterVec
 	channels    atomic.Int64
@@ -41,12 +42,14 @@ func newMetrics(reg prometheus.Registerer, h *Hub) *metrics {
 		reannounced: counter("reannounced_total", "Sessions told to the log as a whole again."),
 		disconnects: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "rollcall_edge_disconnects_total", Help: "Sessions ended, by reason."}, []string{"reason"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "rollcall_edge_auth_refused_total", Help: "Credentials not taken, at CONNECT or to renew: refused, expired, or unknown as the keys could not be fetched."}, []string{"why"}),
 		frames: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "rollcall_edge_session_frames_total", Help: "WebSocket messages of sessions that have ended, by direction (in, out)."}, []string{"direction"}),
 		bytes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "rollcall_edge_session_bytes_total", Help: "Payload of sessions that have ended, by direction (in, out)."}, []string{"direction"}),
 	}
-	reg.MustRegister(m.disconnects, m.frames, m.bytes,
+	reg.MustRegister(m.disconnects, m.refused, m.frames, m.bytes,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "rollcall_edge_sessions", Help: "Live sessions."},
 			func() float64 { return float64(h.Sessions()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "rollcall_edge_channels", Help: "Channels with subscribers on this edge."},

@@ -24,7 +24,7 @@ func TestTheLargestSessionFitsIntoOneEvent(t *testing.T) {
 		for _, encode := range []func(string) string{func(s string) string { return s }, url.PathEscape} {
 			s := newStage(t)
 			user := strings.Repeat(worst, schema.MaxUserLen/len(worst))
-			c := s.h.Open(&fakeConn{}, strings.Repeat("\x01", maxAgent)).(*client)
+			c := s.h.Open(&fakeConn{}, strings.Repeat("\x01", maxAgent), "").(*client)
 			feed(c, "CONNECT\naccept-version:1.2\nlogin:%s\n%s\n\x00", user, metaOf(session.DefaultConfig().MaxMeta))
 			max := session.DefaultConfig().MaxSubscriptions
 			for i := range max {

@@ -57,6 +57,9 @@ func (c *client) subscribe(a session.Subscribe) {
 		if a.Receipt != "" {
 			c.sendReceipt(a.Receipt)
 		}
+		if a.Destination == queueSession {
+			c.remind(s)
+		}
 		return
 	}
 	if a.Receipt != "" {
