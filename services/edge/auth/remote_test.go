@@ -150,7 +150,7 @@ func TestOutage(t *testing.T) {
 				synctest.Wait()
 				i.set(func() { outage(i) })
 				for range 3 {
-					time.Sleep(30 * time.Minute)
+					time.Sleep(5 * time.Minute)
 					if err := a.try(t, by("a")); err != nil || a.Ready() != nil {
 						t.Fatalf("a key that is known: %v, %v", err, a.Ready())
 					}
