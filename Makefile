@@ -7,6 +7,8 @@ MODULES  := $(shell sed -n 's:^[[:space:]]*\./::p' go.work)
 PACKAGES := $(MODULES:%=./%/...)
 # What runs in one process and shares memory; test/ drives other processes.
 RACED    := $(patsubst %,./%/...,$(filter-out test bench,$(MODULES)))
+# Most of what the tests do is wait: four packages at a time don't disturb each other.
+TESTED   := -p 4
 # What needs a Kafka: these also run against a real one.
 ON_KAFKA := ./events/bus/... ./events/stream/... ./test/...
 MAINS    := services/edge/cmd/edge services/presence/cmd/presence services/notifier/cmd/notifier deploy/standalone/cmd/standalone
@@ -26,7 +28,7 @@ run: ## everything in one process on http://localhost:8080, log kept in ./data
 
 .PHONY: test
 test: build ## all Go tests on the embedded broker; needs nothing but Go
-	ROLLCALL_TEST_BIN=$(CURDIR)/bin go test -timeout 170s $(PACKAGES)
+	ROLLCALL_TEST_BIN=$(CURDIR)/bin go test $(TESTED) -timeout 170s $(PACKAGES)
 
 .PHONY: race
 race: ## the same tests but those of test/, under the race detector; needs gcc
@@ -78,4 +80,4 @@ sim: ## the real services under a fake clock, broken as seeds say, judged by wha
 	go test ./test/sim -count=1 -timeout 60m -run TestSeeds -v -sim.seeds=$(or $(SEEDS),200) -sim.first=$(or $(FIRST),1) $(ARGS)
 
 .PHONY: check
-check: lint test race bench fuzz test-kafka test-clients test-browser ## exactly what CI runs
+check: lint test race bench fuzz sim chaos test-kafka test-kafka3 test-clients test-browser ## exactly what CI runs

@@ -179,8 +179,8 @@ func TestSilentEdgeExpires(t *testing.T) {
 	}
 }
 
-// Scenario 10: an edge that was never heard has a lease from its first event.
-func TestEdgeThatWasNeverHeardExpires(t *testing.T) {
+// An edge that was never heard has a lease from its first event.
+func TestScenario10EdgeThatWasNeverHeardExpires(t *testing.T) {
 	w := newWorld(t, 1)
 	w.start(impatient(w.config("i1")))
 	events := w.tail(w.topics.ChannelEvents(), 0)
