@@ -22,6 +22,8 @@ type Flags struct {
 	Cluster `embed:""`
 	Edge    edge.Flags     `embed:""`
 	Leave   presence.Flags `embed:""`
+
+	settings.Admin `embed:""`
 }
 
 // Broker is which Kafka is used, and how its topics look.
@@ -92,5 +94,5 @@ func (o Options) notifier(brokers []string) notifier.Options {
 // host are the options that presence and notifier share.
 func (o Options) host(brokers []string, service, listen string) host.Options {
 	return host.Options{Kafka: o.kafka(brokers), Instance: service + "-" + o.InstanceID,
-		Listen: listen, EdgeLease: o.EdgeLease, HeartbeatInterval: o.HeartbeatInterval, Logger: o.Logger}
+		Listen: listen, EdgeLease: o.EdgeLease, HeartbeatInterval: o.HeartbeatInterval, AdminToken: o.AdminToken, Logger: o.Logger}
 }

@@ -39,6 +39,9 @@ func New(mux *http.ServeMux, title, version, description string, limit int) *API
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
 			Info:    &huma.Info{Title: title, Version: version, Description: description},
+			Components: &huma.Components{SecuritySchemes: map[string]*huma.SecurityScheme{
+				"admin": {Type: "http", Scheme: "bearer", Description: "The token of --admin-token, where that is set."}}},
+			Security: []map[string][]string{{"admin": {}}, {}},
 		},
 		Formats:       map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat},
 		DefaultFormat: "application/json",
@@ -63,7 +66,7 @@ var jsonFormat = huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal:
 // Add adds an operation. Statuses are those of the problems that it may answer
 // with beside those that every operation has.
 func Add[I, O any](a *API, op huma.Operation, handle func(context.Context, *I) (*O, *problem.Problem), statuses ...int) {
-	op.Errors = append([]int{http.StatusNotAcceptable, http.StatusServiceUnavailable}, statuses...)
+	op.Errors = append([]int{http.StatusUnauthorized, http.StatusNotAcceptable, http.StatusServiceUnavailable}, statuses...)
 	op.BodyReadTimeout = bodyTimeout
 	huma.Register(a, op, func(ctx context.Context, in *I) (*O, error) {
 		out, p := handle(ctx, in)

@@ -148,7 +148,7 @@ func TestTheDocumentNamesWhatIsAnswered(t *testing.T) {
 		t.Fatal(err)
 	}
 	responses := doc.Paths["/things/{name}"]["post"].Responses
-	for _, status := range []string{"200", "400", "406", "409", "413", "415", "503"} {
+	for _, status := range []string{"200", "400", "401", "406", "409", "413", "415", "503"} {
 		if responses[status] == nil {
 			t.Errorf("%s isn't documented", status)
 		}

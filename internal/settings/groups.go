@@ -26,6 +26,11 @@ type Identity struct {
 	InstanceID string `name:"instance-id" default:"" unit:"text of A-Z a-z 0-9 . _ -" check:"id" help:"Name of this instance: the same after a restart, and of no other at the same time. Empty: the service's name and the host's."`
 }
 
+// Admin is how who operates the services proves it.
+type Admin struct {
+	AdminToken string `name:"admin-token" default:"" unit:"text of at least 16 bytes" help:"Token that the API asks for in the header Authorization (Bearer …): all of it but /healthz, /readyz, /metrics and /openapi.json. The same for all instances. Process lists show flags: set the environment variable instead. Empty: everybody who reaches the API is answered."`
+}
+
 const (
 	maxID   = 128
 	idChars = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"

@@ -45,6 +45,10 @@ type Options struct {
 	// HeartbeatInterval how often instances tell that they live. 0: 5 s and 1 s.
 	EdgeLease, HeartbeatInterval time.Duration
 
+	// AdminToken is what the API asks for as a bearer token, and sends to other
+	// instances. "": everybody is answered.
+	AdminToken string
+
 	// Rebuild has the first take-over of each partition ignore the changelog and
 	// fold the input from its start; see fold.Rebuilder.
 	Rebuild bool
@@ -75,6 +79,8 @@ func (o Options) check(service string) error {
 	switch {
 	case o.Instance == "":
 		return &settings.UsageError{Err: fmt.Errorf("%s has no instance id", service)}
+	case checkAdminToken(o.AdminToken) != nil:
+		return &settings.UsageError{Err: checkAdminToken(o.AdminToken)}
 	case o.EdgeLease < 2*o.HeartbeatInterval:
 		return &settings.UsageError{Err: errors.New("--edge-lease is too short: " +
 			"want at least twice --heartbeat-interval, or one late heartbeat makes an edge count as lost")}

@@ -77,6 +77,9 @@ func (h *Host) ask(ctx context.Context, url string, question, answer any) error 
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set(Forwarded, h.o.Instance)
+	if h.o.AdminToken != "" {
+		req.Header.Set("Authorization", "Bearer "+h.o.AdminToken)
+	}
 	res, err := h.peers.Do(req)
 	if err != nil {
 		return err

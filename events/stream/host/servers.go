@@ -16,7 +16,7 @@ func (h *Host) makeServers() error {
 	if err := h.service.Mount(mux, h); err != nil {
 		return fmt.Errorf("api: %w", err)
 	}
-	h.api = ops.NewServer(h.o.Listen, problem.Mux(mux), h.log).On(h.o.Bind)
+	h.api = ops.NewServer(h.o.Listen, guard(h.o.AdminToken, problem.Mux(mux)), h.log).On(h.o.Bind)
 	if h.o.OpsListen == "" {
 		ops.Mount(mux, h.ready, h.registry)
 		h.ops = h.api

@@ -75,7 +75,7 @@ func TestASlowReaderDoesNotHoldUpTheFold(t *testing.T) {
 		t.Fatal(err)
 	}
 	body := batchOf(ids).body
-	if _, err := fmt.Fprintf(slow, "POST /v1/users:batchGet HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body); err != nil {
+	if _, err := fmt.Fprintf(slow, "POST /v1/users:batchGet HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", adminToken, len(body), body); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.ReadFull(slow, make([]byte, 1000)); err != nil { // it has begun

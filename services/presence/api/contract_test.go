@@ -148,6 +148,7 @@ func (c *contract) do(t *testing.T, base string, r request, into any) *http.Resp
 	if r.body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	req.Header.Set("Authorization", "Bearer "+adminToken)
 	for name, value := range r.header {
 		req.Header.Set(name, value)
 	}

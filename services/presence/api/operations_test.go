@@ -101,6 +101,7 @@ func TestEveryAnswerIsAsDocumented(t *testing.T) {
 		}
 		if test.status < 300 {
 			checkEarly(t, r, early, test.request)
+			checkUnknown(t, r, test.request)
 			continue
 		}
 		var p problem.Problem
@@ -126,6 +127,16 @@ func checkEarly(t *testing.T, r *rig, url string, req request) {
 	res := r.do(t, url, req, &p)
 	if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") != "1" || !strings.Contains(p.Detail, "Kafka") {
 		t.Errorf("%s %s: before the start %d %+v, Retry-After %q", req.method, req.path, res.StatusCode, p, res.Header.Get("Retry-After"))
+	}
+}
+
+// checkUnknown sends a right request without the admin token.
+func checkUnknown(t *testing.T, r *rig, req request) {
+	t.Helper()
+	req.header = map[string]string{"Authorization": "Bearer " + adminToken[1:]}
+	var p problem.Problem
+	if res := r.do(t, r.urls[0], req, &p); res.StatusCode != http.StatusUnauthorized || p.Status != http.StatusUnauthorized {
+		t.Errorf("%s %s without the admin token: %d %+v", req.method, req.path, res.StatusCode, p)
 	}
 }
 

@@ -17,6 +17,9 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
+// adminToken is asked for by the instances, and sent with every request.
+const adminToken = "an-admin-token-of-tests"
+
 // newHost makes a presence instance.
 func newHost(t *testing.T, o host.Options) *host.Host {
 	t.Helper()
@@ -45,6 +48,7 @@ func newRig(t *testing.T, instances ...string) *rig {
 	r := &rig{contract: readContract(t), t: t}
 	o := hosttest.Options(t, "", brokertest.Brokers(t)...)
 	o.EdgeLease = time.Minute // edge-0 sends no heartbeats
+	o.AdminToken = adminToken
 	var started []hosttest.Instance
 	for _, instance := range instances {
 		o.Instance = instance

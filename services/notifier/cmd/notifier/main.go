@@ -24,7 +24,8 @@ type cli struct {
 	EdgeLease         time.Duration `name:"edge-lease" default:"5s" min:"100ms" max:"10m" help:"Time for which an edge may be silent until it is told nothing any more."`
 	HeartbeatInterval time.Duration `name:"heartbeat-interval" default:"1s" min:"10ms" max:"1m" help:"How often every instance tells the others that it lives."`
 
-	settings.Log `embed:""`
+	settings.Admin `embed:""`
+	settings.Log   `embed:""`
 }
 
 func main() { process.Main(run) }
@@ -37,7 +38,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	}
 	a, err := app.New(app.Options{
 		Kafka: c.Kafka, Instance: c.ID("notifier"), Listen: c.Listen, OpsListen: c.OpsListen,
-		EdgeLease: c.EdgeLease, HeartbeatInterval: c.HeartbeatInterval, Logger: process.Logger(os.Stderr, c.Log),
+		EdgeLease: c.EdgeLease, HeartbeatInterval: c.HeartbeatInterval, AdminToken: c.AdminToken, Logger: process.Logger(os.Stderr, c.Log),
 	})
 	if err != nil {
 		return err

@@ -27,7 +27,8 @@ type cli struct {
 	HeartbeatInterval time.Duration `name:"heartbeat-interval" default:"1s" min:"10ms" max:"1m" help:"How often every instance tells the others that it lives."`
 	Rebuild           bool          `name:"rebuild" help:"Ignore the state kept in presence.state and make it anew from all that session.lifecycle holds: after a loss in that changelog, or with a version whose rules differ. Sessions older than the log are known by their re-announcements; readers hear nothing twice. For one start: each partition is rebuilt when this process first gets it."`
 
-	settings.Log `embed:""`
+	settings.Admin `embed:""`
+	settings.Log   `embed:""`
 }
 
 func main() {
@@ -44,7 +45,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	a, err := app.New(app.Options{
 		Flags: c.Flags, Options: host.Options{
 			Kafka: c.Kafka, Instance: c.ID("presence"), Listen: c.Listen, OpsListen: c.OpsListen,
-			EdgeLease: c.EdgeLease, HeartbeatInterval: c.HeartbeatInterval, Rebuild: c.Rebuild, Logger: process.Logger(os.Stderr, c.Log),
+			EdgeLease: c.EdgeLease, HeartbeatInterval: c.HeartbeatInterval, Rebuild: c.Rebuild, AdminToken: c.AdminToken, Logger: process.Logger(os.Stderr, c.Log),
 		},
 	})
 	if err != nil {
