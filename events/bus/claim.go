@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"context"
 	"log/slog"
 	"sync"
 	"time"
@@ -28,9 +29,12 @@ func (cl *Claim) Commit(offset int64) error {
 	return cl.commits.queue(cl.Topic, cl.Partition, offset)
 }
 
-// committer sends the commits of one generation.
+// committer sends the commits of one generation, on another connection than its
+// heartbeats: Kafka answers a connection in order, and a commit waits for as long
+// as a replica of the offsets' topic stands still.
 type committer struct {
 	log *slog.Logger
+	api *kafka.Client
 	gen *kafka.Generation
 
 	mu     sync.Mutex
@@ -39,8 +43,8 @@ type committer struct {
 	ended  bool
 }
 
-func newCommitter(log *slog.Logger, gen *kafka.Generation) *committer {
-	return &committer{log: log, gen: gen, queued: make(map[topicPartition]int64), latest: make(map[topicPartition]int64)}
+func newCommitter(log *slog.Logger, api *kafka.Client, gen *kafka.Generation) *committer {
+	return &committer{log: log, api: api, gen: gen, queued: make(map[topicPartition]int64), latest: make(map[topicPartition]int64)}
 }
 
 func (c *committer) queue(topic string, partition int32, offset int64) error {
@@ -88,14 +92,7 @@ func (c *committer) send(last bool) {
 	if len(batch) == 0 {
 		return
 	}
-	offsets := make(map[string]map[int]int64)
-	for tp, at := range batch {
-		if offsets[tp.topic] == nil {
-			offsets[tp.topic] = make(map[int]int64)
-		}
-		offsets[tp.topic][int(tp.partition)] = at
-	}
-	err := c.gen.CommitOffsets(offsets)
+	err := c.commit(batch)
 	if err == nil {
 		return
 	}
@@ -107,4 +104,27 @@ func (c *committer) send(last bool) {
 			c.queued[tp] = at
 		}
 	}
+}
+
+func (c *committer) commit(batch map[topicPartition]int64) error {
+	ctx, cancel := context.WithTimeout(context.Background(), coordinatorTimeout)
+	defer cancel()
+	topics := make(map[string][]kafka.OffsetCommit)
+	for tp, at := range batch {
+		topics[tp.topic] = append(topics[tp.topic], kafka.OffsetCommit{Partition: int(tp.partition), Offset: at})
+	}
+	res, err := c.api.OffsetCommit(ctx, &kafka.OffsetCommitRequest{
+		GroupID: c.gen.GroupID, GenerationID: int(c.gen.ID), MemberID: c.gen.MemberID, Topics: topics,
+	})
+	if err != nil {
+		return err
+	}
+	for _, partitions := range res.Topics {
+		for _, p := range partitions {
+			if p.Error != nil {
+				return p.Error
+			}
+		}
+	}
+	return nil
 }

@@ -97,7 +97,7 @@ func (c *Client) RunGroup(ctx context.Context, cfg GroupConfig, handle func(ctx 
 		return err
 	}
 	m := &member{
-		c: c, cfg: cfg, handle: handle, log: c.log.With("group", cfg.Group), net: newMemberNet(c.cfg.Dial),
+		c: c, cfg: cfg, handle: handle, log: c.log.With("group", cfg.Group), net: newMemberNet(c.cfg),
 		clientID: c.cfg.ClientID + "-" + strconv.FormatUint(rand.Uint64(), 36),
 	}
 	defer m.net.cut()
@@ -107,7 +107,7 @@ func (c *Client) RunGroup(ctx context.Context, cfg GroupConfig, handle func(ctx 
 		balancers = append([]kafka.GroupBalancer{&m.sticky}, balancers...)
 	}
 	cg, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
-		ID: cfg.Group, Topics: cfg.Topics, Brokers: c.cfg.Brokers, GroupBalancers: balancers,
+		ID: cfg.Group, Topics: cfg.Topics, Brokers: []string{anyBroker}, GroupBalancers: balancers,
 		Dialer:            &kafka.Dialer{ClientID: m.clientID, Timeout: dialTimeout, DialFunc: m.net.dial},
 		HeartbeatInterval: cfg.HeartbeatInterval, SessionTimeout: cfg.SessionTimeout,
 		RebalanceTimeout: cfg.RebalanceTimeout, JoinGroupBackoff: cfg.JoinBackoff,

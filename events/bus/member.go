@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -109,7 +110,7 @@ func (m *member) generation(ctx, over context.Context, gen *kafka.Generation) {
 	defer cancel(ErrClaimEnded)
 	defer context.AfterFunc(over, func() { cancel(ErrClaimEnded) })()
 
-	commits := newCommitter(m.log, gen)
+	commits := newCommitter(m.log, m.c.api, gen)
 	var handlers, keeper sync.WaitGroup
 	stop := make(chan struct{})
 	keeper.Go(func() { commits.run(m.cfg.CommitInterval, stop) })
@@ -180,16 +181,23 @@ func (m *member) resolve(ctx context.Context, cl *Claim) error {
 	return nil
 }
 
+// anyBroker is the address under which kafka-go dials any of the brokers.
+// Given them all it always dials the first that takes connections, and one that
+// stands still takes them.
+const anyBroker = "any.broker.invalid:9092"
+
 // memberNet is the network of one member, so that what hangs can be cut.
 type memberNet struct {
-	dialer func(context.Context, string, string) (net.Conn, error)
-	ctx    context.Context
-	cancel context.CancelFunc
+	dialer  func(context.Context, string, string) (net.Conn, error)
+	brokers []string
+	turn    atomic.Uint32 // of the brokers
+	ctx     context.Context
+	cancel  context.CancelFunc
 }
 
-func newMemberNet(dial func(context.Context, string, string) (net.Conn, error)) *memberNet {
+func newMemberNet(cfg Config) *memberNet {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &memberNet{dialer: dial, ctx: ctx, cancel: cancel}
+	return &memberNet{dialer: cfg.Dial, brokers: cfg.Brokers, ctx: ctx, cancel: cancel}
 }
 
 func (n *memberNet) cut() { n.cancel() }
@@ -201,13 +209,27 @@ func (n *memberNet) dial(ctx context.Context, network, addr string) (net.Conn, e
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(n.ctx, cancel)()
-	conn, err := n.dialer(ctx, network, addr)
+	conn, err := n.open(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}
 	c := &memberConn{Conn: conn}
 	c.forget = context.AfterFunc(n.ctx, func() { _ = conn.Close() })
 	return c, nil
+}
+
+// open dials one broker, or any: the next one, or who is there of the others.
+func (n *memberNet) open(ctx context.Context, network, addr string) (conn net.Conn, err error) {
+	if addr != anyBroker {
+		return n.dialer(ctx, network, addr)
+	}
+	for range n.brokers {
+		turn := int(n.turn.Add(1)-1) % len(n.brokers)
+		if conn, err = n.dialer(ctx, network, n.brokers[turn]); err == nil {
+			return conn, nil
+		}
+	}
+	return nil, err
 }
 
 type memberConn struct {

@@ -179,3 +179,54 @@ func TestEmbeddedAskedAfterClose(t *testing.T) {
 		t.Errorf("after Close: %v", err)
 	}
 }
+
+// A broker that stands still takes connections. A member that meets it first
+// asks the next one.
+func TestEmbeddedGroupJoinsBesideASilentBroker(t *testing.T) {
+	t.Parallel()
+	b := embedded(t, kfake.SeedTopics(1, "t"))
+	c := testClient(t, append([]string{silentBroker(t)}, b.ListenAddrs()...))
+	joined := make(chan struct{}, 1)
+	cfg := groupConfig("g", "t")
+	cfg.Assigned = func(map[string][]int32) { joined <- struct{}{} }
+	startGroup(t, c, cfg, func(ctx context.Context, _ *Claim) error { <-ctx.Done(); return nil })
+	select {
+	case <-joined:
+	case <-within(t, 20*time.Second).Done():
+		t.Fatal("didn't join")
+	}
+}
+
+// A commit that waits ends no generation: its heartbeats don't wait behind it.
+func TestEmbeddedCommitThatWaitsEndsNoGeneration(t *testing.T) {
+	t.Parallel()
+	b := embedded(t, kfake.SeedTopics(1, "t"))
+	asked := make(chan struct{}, 64)
+	b.ControlKey(kmsg.OffsetCommit.Int16(), func(kmsg.Request) (kmsg.Response, error, bool) {
+		b.KeepControl()
+		asked <- struct{}{}
+		b.SleepControl(func() { <-within(t, 2*coordinatorTimeout).Done() })
+		return nil, nil, false
+	})
+	c := testClient(t, b.ListenAddrs())
+	generations := make(chan struct{}, 64)
+	cfg := groupConfig("g", "t")
+	cfg.Assigned = func(map[string][]int32) { generations <- struct{}{} }
+	over := make(chan struct{}, 64)
+	startGroup(t, c, cfg, func(ctx context.Context, cl *Claim) error {
+		must(t, cl.Commit(1))
+		<-ctx.Done()
+		over <- struct{}{}
+		return nil
+	})
+	<-asked
+	<-asked // the first has timed out, and is sent again
+	select {
+	case <-over:
+		t.Error("the generation has ended")
+	default:
+	}
+	if n := len(generations); n != 1 {
+		t.Errorf("%d generations", n)
+	}
+}
