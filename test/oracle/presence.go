@@ -32,7 +32,8 @@ type presence struct {
 
 // hold keeps a place surely, unless somebody who came back took it.
 type hold struct {
-	conn *conn
+	conn  *conn
+	acked time.Duration // of the stay
 	span
 }
 
@@ -114,7 +115,7 @@ func (p *presence) settle(w *world) {
 				delay = s.end.shortest
 			}
 			if from.to < forever && delay > w.Slack {
-				p.holds = append(p.holds, hold{s.conn, span{from.to, from.to + delay - w.Slack}})
+				p.holds = append(p.holds, hold{s.conn, s.acked, span{from.to, from.to + delay - w.Slack}})
 			}
 		}
 	}
@@ -147,7 +148,12 @@ func (p *presence) mayLeaveFirst(reason schema.Reason, in span) bool {
 	if !reason.Clean(1000) {
 		return false
 	}
-	logged := presence{holds: p.holds}
+	var logged presence
+	for _, h := range p.holds {
+		if h.acked <= h.from {
+			logged.holds = append(logged.holds, h)
+		}
+	}
 	for _, s := range p.stays {
 		for _, sure := range s.sure {
 			logged.sure = append(logged.sure, span{max(sure.from, s.acked), sure.to})

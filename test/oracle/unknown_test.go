@@ -95,3 +95,28 @@ func TestReturnThatDiedInAnOutbox(t *testing.T) {
 		}
 	}
 }
+
+// An arrival that waits in an outbox comes after another tab's goodbye even if
+// its connection has broken meanwhile; one that the log has keeps a place.
+func TestArrivalThatWaitsAndBreaks(t *testing.T) {
+	for logged, want := range map[bool]string{false: "", true: "false left"} {
+		p := newTape(t)
+		p.join("a1", "alice")
+		p.wait(time.Minute)
+		p.fact(Fact{Kind: Connecting, Conn: "a2", User: "alice", Edge: "e1"})
+		p.fact(Fact{Kind: Connected, Conn: "a2", Session: "s-a2"})
+		p.fact(Fact{Kind: Subscribe, Conn: "a2", Sub: "1", Channel: room, Role: schema.RoleMember, ID: "r1"})
+		if logged {
+			p.fact(Fact{Kind: Receipt, Conn: "a2", ID: "r1"})
+		}
+		p.wait(3 * time.Second)
+		p.end(Disconnect, "a1", "alice", schema.ReasonClientDisconnect)
+		p.fact(Fact{Kind: Cut, Conn: "a2"})
+		p.wait(time.Second)
+		p.left("alice", schema.ReasonClientDisconnect)
+		got := slices.DeleteFunc(rules(Check(p.h)), func(rule string) bool { return rule != "false left" })
+		if got := strings.Join(got, ", "); got != want {
+			t.Errorf("in the log %v: found %q, want %q", logged, got, want)
+		}
+	}
+}
