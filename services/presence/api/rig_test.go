@@ -1,6 +1,8 @@
 package api
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -84,8 +86,12 @@ func (r *rig) eventually(path string, right func(User) bool) User {
 	var u User
 	hosttest.Eventually(r.t, func() string {
 		u = User{}
-		if status := r.get(path, &u); status != http.StatusOK || !right(u) {
-			return "not right yet: " + path + " " + u.Status
+		var body json.RawMessage
+		if status := r.get(path, &body); status != http.StatusOK { // the partition may be on its way
+			return fmt.Sprintf("%s: %d %s", path, status, body)
+		}
+		if err := json.Unmarshal(body, &u); err != nil || !right(u) {
+			return fmt.Sprintf("not right yet: %s %s, %v", path, u.Status, err)
 		}
 		return ""
 	})
