@@ -34,13 +34,16 @@ func runOnce(t *testing.T, name string, env []string, args ...string) (code int,
 
 var kafkaFlags = []string{"kafka-brokers", "kafka-partitions", "kafka-topic-prefix", "kafka-replication", "log-level", "log-format"}
 
+var jwtFlags = []string{"jwt-secret", "jwt-secret-file", "jwt-public-key-file", "jwt-jwks-url", "jwt-jwks-refresh", "jwt-algorithms", "jwt-issuer",
+	"jwt-audience", "jwt-leeway", "jwt-cookie", "jwt-channels-claim", "jwt-open-channels", "jwt-event-claims"}
+
 // flags are what each program has at least.
 var flags = map[string][]string{
-	"edge":     slices.Concat(kafkaFlags, []string{"listen", "ops-listen", "instance-id", "heartbeat-interval", "auth", "allowed-origins"}),
-	"presence": slices.Concat(kafkaFlags, []string{"listen", "instance-id", "leave-delay", "leave-delay-clean", "leave-delay-drain", "edge-lease", "heartbeat-interval"}),
-	"notifier": slices.Concat(kafkaFlags, []string{"listen", "instance-id", "edge-lease", "heartbeat-interval"}),
+	"edge":     slices.Concat(kafkaFlags, []string{"listen", "ops-listen", "instance-id", "heartbeat-interval", "auth", "allowed-origins", "expiry-notice"}, jwtFlags),
+	"presence": slices.Concat(kafkaFlags, []string{"listen", "instance-id", "leave-delay", "leave-delay-clean", "leave-delay-drain", "edge-lease", "heartbeat-interval", "admin-token"}),
+	"notifier": slices.Concat(kafkaFlags, []string{"admin-token", "listen", "instance-id", "edge-lease", "heartbeat-interval"}),
 	"standalone": slices.Concat(kafkaFlags, []string{"edge-listen", "edge-ops-listen", "presence-listen", "notifier-listen", "data-dir",
-		"kafka-listen", "instance-id", "leave-delay", "leave-delay-clean", "leave-delay-drain", "edge-lease", "heartbeat-interval", "auth", "allowed-origins"}),
+		"kafka-listen", "instance-id", "leave-delay", "leave-delay-clean", "leave-delay-drain", "edge-lease", "heartbeat-interval", "auth", "allowed-origins", "expiry-notice", "admin-token"}, jwtFlags),
 }
 
 func TestHelpListsEveryFlag(t *testing.T) {
@@ -71,6 +74,11 @@ func TestWrongSettingsStopTheStart(t *testing.T) {
 		{"no auth", "edge", "auth", nil, nil},
 		{"unknown auth", "edge", "auth", nil, []string{"--auth=magic"}},
 		{"no auth, all in one", "standalone", "auth", nil, []string{"--data-dir="}},
+		{"tokens without a key", "edge", "--jwt-jwks-url", nil, []string{"--auth=jwt"}},
+		{"short secret", "edge", "at least 32", []string{"ROLLCALL_JWT_SECRET=secret"}, []string{"--auth=jwt"}},
+		{"no key file", "standalone", "jwt-public-key-file", nil, []string{"--data-dir=", "--auth=jwt", "--jwt-public-key-file=/nowhere/key.pem"}},
+		{"secret without tokens", "edge", "--auth=jwt", []string{"ROLLCALL_JWT_SECRET=0123456789abcdef0123456789abcdef"}, []string{"--auth=none"}},
+		{"short admin token", "presence", "admin-token", []string{"ROLLCALL_ADMIN_TOKEN=secret"}, nil},
 		{"unknown flag", "presence", "no-such", nil, []string{"--no-such=1"}},
 		{"no duration", "presence", "leave-delay", nil, []string{"--leave-delay=soon"}},
 		{"negative", "presence", "leave-delay", nil, []string{"--leave-delay=-1s"}},

@@ -25,7 +25,7 @@ var fields = []struct {
 //
 //	{"join":["room.*"],"watch":["*"],"send":["room.1","room.2"],"presence":["alice"]}
 //
-// A field that is missing allows nothing. A pattern is a name, the beginning of
+// A field that is missing, or null, allows nothing. A pattern is a name, the beginning of
 // names with a * after it, or * for all. What is no such claim is an error: a
 // right that was misspelt must not be one that nobody misses.
 func Parse(claim any) (Grant, error) {
@@ -41,6 +41,9 @@ func Parse(claim any) (Grant, error) {
 			continue
 		}
 		known++
+		if list == nil {
+			continue
+		}
 		patterns, ok := list.([]any)
 		if !ok {
 			return Grant{}, fmt.Errorf("its %s is %s; want a list of patterns", f.name, kind(list))

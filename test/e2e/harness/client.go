@@ -120,9 +120,29 @@ func (c *Client) subscribe(destination, channel string) *Room {
 }
 
 // Messages subscribes to what the API sends to the user.
-func (c *Client) Messages() *Room {
+func (c *Client) Messages() *Room { c.t.Helper(); return c.queue("/user/queue/messages") }
+
+// Notices subscribes to what concerns the session itself.
+func (c *Client) Notices() *Room { c.t.Helper(); return c.queue("/user/queue/session") }
+
+// Refresh shows a new token and waits for the receipt.
+func (c *Client) Refresh(token string) {
 	c.t.Helper()
-	const queue = "/user/queue/messages"
+	if err := c.stomp.Send("/app/session/refresh", "text/plain", []byte(token), stomp.SendOpt.Receipt); err != nil {
+		c.t.Fatalf("refresh of %s: %v", c.User, err)
+	}
+}
+
+// Try sends a message without waiting for anything: it may end the session.
+func (c *Client) Try(destination, body string) {
+	c.t.Helper()
+	if err := c.stomp.Send(destination, "text/plain", []byte(body)); err != nil {
+		c.t.Fatalf("send from %s to %s: %v", c.User, destination, err)
+	}
+}
+
+func (c *Client) queue(queue string) *Room {
+	c.t.Helper()
 	sub, err := c.stomp.Subscribe(queue, stomp.AckAuto)
 	if err != nil {
 		c.t.Fatalf("subscribe %s to %s: %v", c.User, queue, err)

@@ -76,6 +76,8 @@ func (r *Room) apply(body []byte) {
 		var m schema.Message
 		_ = json.Unmarshal(body, &m)
 		r.note(Told{What: "message", User: m.User, Body: m.Body})
+	case schema.ClientSessionClosing, schema.ClientUnsubscribed:
+		r.note(Told{What: head.Type, Body: string(body)})
 	default:
 		r.note(Told{What: "error", Body: string(body)})
 	}
@@ -247,6 +249,25 @@ func (r *Room) problems() (found []string) {
 			last = t.Version
 		}
 	}
+	return found
+}
+
+// WaitNotice waits for the n-th notice of a type.
+func (r *Room) WaitNotice(event string, n int) Told {
+	r.t.Helper()
+	var found Told
+	retry.Eventually(r.t, Patience, func() error {
+		left := n
+		for _, found = range r.Told() {
+			if found.What == event {
+				left--
+			}
+			if left == 0 {
+				return nil
+			}
+		}
+		return fmt.Errorf("%s got %d %s of %d; was told %v", r.owner, n-left, event, n, r.Told())
+	})
 	return found
 }
 
