@@ -25,6 +25,10 @@
 // once its start has passed, the owner appends a leave.due for that too. So
 // state is bounded by the log's retention, and the log alone gives it back.
 //
+// A kick meets every session that its user has at that point of the log, held
+// ones included. It waits with the hold of a session whose edge is lost, and
+// then as Kicked, for the edge to wake up and announce the session again.
+//
 // Meta and status of a member are those of the user's newest live session in
 // the channel that has said anything; when there is none, they stay.
 package fold

@@ -57,6 +57,7 @@ func (s step) disconnected(d *schema.SessionDisconnected) {
 // ending is the session that an end is about, if it ends it.
 func (s step) ending(d *schema.SessionDisconnected) (*Session, bool) {
 	if s.in.Source.Kind != schema.SourceTask {
+		s.takeKick(d.User, d.Session)
 		return s.live(d.Ref, oddDisconnectedUnknown)
 	}
 	session, live := s.session(d.User, d.Session)
@@ -112,6 +113,9 @@ func (s step) disown(d *schema.SessionConnected) {
 
 func (s step) endSession(session *Session, why end) {
 	s.Delete(sessionKey(session.User, session.ID))
+	if why.edgeLost && why.delayMS == 0 {
+		s.keepKick(session.User, session.ID, session.Kick)
+	}
 	for _, channel := range session.channels() {
 		s.release(session, channel, why)
 	}

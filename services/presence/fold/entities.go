@@ -112,6 +112,8 @@ func (presence) Decode(key string, value []byte) (stream.Entity, error) {
 		e = new(Membership)
 	case kindSeen:
 		e = new(Seen)
+	case kindKicked:
+		e = new(Kicked)
 	case kindCommand:
 		e = new(Command)
 	case kindCounter:

@@ -8,8 +8,9 @@ import (
 // Name of the fold, part of its outputs' source.
 const Name = "presence"
 
-// version changes when the meaning of the entities does. 2: Seen.
-const version = 2
+// version changes when the meaning of the entities does. 2: Seen. 3:
+// Kicked.
+const version = 3
 
 type presence struct{}
 
@@ -21,13 +22,15 @@ func (presence) Name() string { return Name }
 func (presence) Version() int { return version }
 
 // Due asks for a leave.due after a hold's delay, and when the log no longer goes
-// back to where a user was seen last. The holds of one session and cause, one
+// back to where a user was seen last, or a kick began to wait. The holds of one session and cause, one
 // for each channel, share theirs.
 func (presence) Due(_ string, e stream.Entity) (stream.Due, bool) {
 	switch e := e.(type) {
 	case *Hold:
 		return stream.Due{Delay: milliseconds(e.DelayMS), User: e.User, Session: e.Session, Cause: e.Cause}, true
 	case *Seen:
+		return stream.Due{Aged: true, User: e.User, Session: e.Session, Cause: e.Cause}, true
+	case *Kicked:
 		return stream.Due{Aged: true, User: e.User, Session: e.Session, Cause: e.Cause}, true
 	}
 	return stream.Due{}, false

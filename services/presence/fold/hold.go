@@ -28,6 +28,7 @@ func (s step) takeHold(user, channel string) {
 // dropHolds ends all holds of a session. It names their channels, and the kick
 // that has come while its edge was lost.
 func (s step) dropHolds(user, session string) (channels []string, kick *Kick) {
+	kick = s.takeKick(user, session)
 	for _, h := range s.holdsOf(user, session) {
 		s.Delete(holdKey(h))
 		channels = append(channels, h.Channel)
@@ -51,20 +52,23 @@ func (s step) inherit(user, channel string, why end) {
 	}
 }
 
-// due ends what waits for it, the holds of one session and cause or what is
-// known of when a user was seen last. Whoever repeats it finds nothing.
+// due ends what waits for it, the holds of one session and cause, or what is
+// known of when a user was seen last and of a kick. Whoever repeats it finds
+// nothing.
 func (s step) due(d *schema.LeaveDue) {
 	for _, h := range s.holdsOf(d.User, d.Session) {
 		if h.Cause != d.Cause {
 			continue
 		}
 		s.Delete(holdKey(h))
+		s.keepKick(h.User, h.Session, h.Kick)
 		s.settle(h.User, h.Channel, end{session: h.Session, cause: h.Cause,
 			reason: h.Reason, initiator: h.Initiator, lastSeen: h.LastSeen})
 	}
 	if seen, ok := LastSeen(s, d.User); ok && seen.Session == d.Session && seen.Cause == d.Cause {
 		s.Delete(seenKey(d.User))
 	}
+	s.forgetKick(d)
 }
 
 func (s step) holdsOf(user, session string) []*Hold {

@@ -13,6 +13,7 @@ const (
 	kindCommand    = "k"
 	kindCounter    = "n"
 	kindSeen       = "l"
+	kindKicked     = "o"
 
 	indexCommands = "K"
 )
@@ -52,6 +53,8 @@ func sessionKey(user, session string) string { return join(kindSession, user, se
 func membershipKey(user, channel string) string { return join(kindMembership, user, channel) }
 
 func seenKey(user string) string { return join(kindSeen, user) }
+
+func kickedKey(user, session string) string { return join(kindKicked, user, session) }
 
 // holdKey puts the holds of a user in a channel in the order of their causes.
 func holdKey(h *Hold) string {

@@ -28,13 +28,15 @@ type model struct {
 	told     map[string]bool  // channel, user → was told to be there
 	alive    map[string]int64 // session → epoch, for a reader of the log
 	dues     []schema.LeaveDue
+	mail     []*stream.MailboxOutput // not delivered yet
+	met      map[string]bool         // session → a kick has met it, and isn't forgotten
 }
 
 var modelEdges = []string{"E1", "E2", "E3"}
 
 func newModel(rt *rapid.T) *model {
 	m := &model{rt: rt, sessions: map[string]map[string]bool{}, pending: map[string][]string{},
-		claimed: map[string]bool{}, told: map[string]bool{}, alive: map[string]int64{}}
+		claimed: map[string]bool{}, met: map[string]bool{}, told: map[string]bool{}, alive: map[string]int64{}}
 	m.world = newWorld(rt, grace)
 	return m
 }
@@ -53,6 +55,9 @@ func (m *model) do(step string) {
 // hear checks that joined and left alternate, and that only members change.
 func (m *model) hear(outputs []stream.Output) {
 	for _, out := range outputs {
+		if out.Mailbox != nil {
+			m.mail = append(m.mail, out.Mailbox)
+		}
 		var place string
 		var was, is bool
 		switch d := out.Data.(type) {
@@ -172,6 +177,9 @@ func (m *model) due(fresh bool) bool {
 		return false
 	}
 	d := dues[rapid.IntRange(0, len(dues)-1).Draw(m.rt, "due")]
+	if e, ok := m.store.Snapshot().Get(kickedKey(d.User, d.Session)); ok && e.(*Kicked).Cause == d.Cause {
+		m.met[d.Session] = false // the log has forgotten the kick
+	}
 	m.hear(m.fromTask(schema.TypeLeaveDue, d.User, &d))
 	return true
 }
@@ -206,9 +214,8 @@ func (m *model) step() {
 	}
 }
 
-// settle brings everything to rest: edges hear that they have expired and
-// recover, what the task wrote is read back, every due comes.
-func (m *model) settle() {
+// wake lets edges hear that they have expired, and recover.
+func (m *model) wake() {
 	for _, edge := range modelEdges {
 		if m.over[edge] >= m.epoch(edge) {
 			m.claim(edge)
@@ -217,6 +224,12 @@ func (m *model) settle() {
 			m.recover(edge)
 		}
 	}
+}
+
+// settle brings everything to rest: edges recover, what the task wrote is read
+// back, every due comes.
+func (m *model) settle() {
+	m.wake()
 	for m.due(true) {
 	}
 	m.do("readback")

@@ -27,6 +27,9 @@ func (presence) Pack(dst []byte, _ string, e stream.Entity) []byte {
 		w.Number(e.Cause)
 	case *Hold:
 		packHold(&w, e)
+	case *Kicked:
+		w.Text(e.Note)
+		w.Number(e.Cause)
 	case *Command:
 		w.Text(e.User)
 		w.Text(e.Key)
@@ -55,6 +58,9 @@ func (presence) Unpack(key, packed string) stream.Entity {
 	case kindHold:
 		channel, _ := part(rest)
 		return unpackHold(&r, user, channel)
+	case kindKicked:
+		session, _ := part(rest)
+		return &Kicked{User: user, Session: session, Note: r.Text(), Cause: r.Number()}
 	case kindCommand:
 		return &Command{User: r.Text(), Key: r.Text()}
 	default:

@@ -25,6 +25,10 @@ func TestEntitiesKeepEveryField(t *testing.T) {
 			New: func() stream.Entity { return new(Seen) },
 			Key: func(e stream.Entity) string { return seenKey(e.(*Seen).User) },
 		},
+		"kicked": {
+			New: func() stream.Entity { return new(Kicked) },
+			Key: func(e stream.Entity) string { return kickedKey(e.(*Kicked).User, e.(*Kicked).Session) },
+		},
 		"command": {
 			New: func() stream.Entity { return new(Command) },
 			Key: func(stream.Entity) string { return commandKey(7) },

@@ -198,6 +198,13 @@ func init() {
 			}
 			return w.fromTask(schema.TypeLeaveDue, arg[0], &due)
 		},
+		"forget": func(w *world, arg []string) []stream.Output { // session: the log goes no longer back to where its kick began to wait
+			due := schema.LeaveDue{User: userOf(arg[0]), Session: arg[0], OwnerEpoch: w.owner.Epoch}
+			if e, ok := w.store.Snapshot().Get(kickedKey(due.User, arg[0])); ok {
+				due.Cause = e.(*Kicked).Cause
+			}
+			return w.fromTask(schema.TypeLeaveDue, due.User, &due)
+		},
 		"expire": func(w *world, arg []string) []stream.Output { // edge
 			w.over[arg[0]] = w.epoch(arg[0])
 			w.edgeEnds(arg[0])
