@@ -72,9 +72,6 @@ func TestDecodeRefuses(t *testing.T) {
 
 func TestDecodeRefusesDataWithoutWhatTheyName(t *testing.T) {
 	for _, typ := range slices.Sorted(maps.Keys(registry)) {
-		if typ == TypeOwnerStarted {
-			continue // its place in the log says all that is needed of it
-		}
 		if data, err := DecodeData(typ, []byte(`{}`)); err == nil {
 			t.Errorf("%s: empty data gave %+v", typ, data)
 		}
@@ -97,7 +94,9 @@ func TestDecodeRefusesDataThatNoStateCanHold(t *testing.T) {
 		{TypeEdgeStarted, `{"edge":"` + long + `"}`, "edge has 300 bytes"},
 		{TypeSessionUpdated, `{"session":"s","user":"u","edge":"` + long + `"}`, "edge has 300 bytes"},
 		{TypeLeaveDue, `{"user":"u","session":"` + long + `"}`, "session has 300 bytes"},
-		{TypeOwnerStarted, `{"owner":"` + long + `","claim":"c"}`, "at most 255"},
+		{TypeOwnerStarted, `{"owner":"` + long + `","claim":"c"}`, "owner has 300 bytes"},
+		{TypeOwnerStarted, `{"owner":"p","claim":"` + long + `"}`, "claim has 300 bytes"},
+		{TypeOwnerStarted, `{"owner":"p","claim":""}`, "claim is missing"},
 	} {
 		if data, err := DecodeData(c.typ, []byte(c.data)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, %v, want %q", c.typ, data, err, c.want)

@@ -232,10 +232,10 @@ type OwnerStarted struct {
 }
 
 func (d *OwnerStarted) check() error {
-	if len(d.Owner) > MaxEdgeLen || len(d.Claim) > MaxEdgeLen {
-		return fmt.Errorf("owner and claim have %d and %d bytes, at most %d are allowed", len(d.Owner), len(d.Claim), MaxEdgeLen)
+	if len(d.Owner) > MaxEdgeLen {
+		return checkText("owner", d.Owner, MaxEdgeLen)
 	}
-	return nil
+	return checkText("claim", d.Claim, MaxEdgeLen)
 }
 
 // Delays of a leave after a session's end, in milliseconds.

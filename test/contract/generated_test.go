@@ -88,7 +88,7 @@ func word(t *rapid.T, name string) string {
 	switch name {
 	case "user":
 		return rapid.StringMatching(`[a-zä@/%:\\" <>&]{1,40}`).Draw(t, name)
-	case "session", "edge", "topic", "instance", "source", "id":
+	case "session", "edge", "topic", "instance", "source", "id", "claim":
 		return rapid.StringMatching(`[a-zA-Z0-9-]{1,30}`).Draw(t, name)
 	}
 	return rapid.String().Draw(t, name)

@@ -30,7 +30,7 @@ func TestAMessageOfAnExpiredEpochIsPassedOn(t *testing.T) {
 	says := func(body string) *schema.MessagePublished {
 		return &schema.MessagePublished{Channel: "room", Edge: "E1", Epoch: 4, Body: body}
 	}
-	step(schema.TypeOwnerStarted, task, 0, &schema.OwnerStarted{Owner: "n"})
+	step(schema.TypeOwnerStarted, task, 0, &schema.OwnerStarted{Owner: "n", Claim: "c"})
 	step(schema.TypeEdgeInterested, schema.EdgeSource("E2", 2), 1, &schema.EdgeInterested{Channel: "room", Edge: "E2", Epoch: 2})
 	step(schema.TypeMessagePublished, old, 1, says("in time"))
 	step(schema.TypeEdgeExpired, task, 1, &schema.EdgeExpired{Edge: "E1", Epoch: 4})
