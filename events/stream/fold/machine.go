@@ -156,6 +156,7 @@ func (m *Machine) transact(in Input, r *Result) (err error) {
 		}
 	}()
 	tx := m.store.Begin(m.task.Owner)
+	tx.partitions = m.partitions
 	m.fold.Apply(tx, in)
 	outputs, err := m.stamp(in.Offset, tx.outputs)
 	if err != nil {

@@ -40,10 +40,15 @@ func (m *Machine) writable(s *Stamped) error {
 		return fmt.Errorf("has %d bytes, at most %d are allowed", n, MaxOutput)
 	}
 	byKey := s.Mailbox == nil && s.Partition == AnyPartition
-	if m.partitions > 0 && !byKey && (s.Partition < 0 || int(s.Partition) >= m.partitions) {
+	if !byKey && !within(m.partitions, s.Partition) {
 		return fmt.Errorf("goes to partition %d of %s, which has %d", s.Partition, s.Topic, m.partitions)
 	}
 	return nil
+}
+
+// within reports that there is a partition among so many; 0 if that isn't known.
+func within(partitions int, partition int32) bool {
+	return partitions == 0 || partition >= 0 && int(partition) < partitions
 }
 
 // stampEvent encodes an event. The place in its id is the one that the

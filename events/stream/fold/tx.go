@@ -17,6 +17,8 @@ type Tx struct {
 	outputs  []Output
 	odd      []string
 	owner    Owner
+	// partitions of each topic of outputs, 0 if it isn't known.
+	partitions int
 }
 
 // Owner is the newest owner.started that was read. Its offset is the owner
@@ -95,6 +97,12 @@ func (tx *Tx) Owner() schema.OwnerStarted { return tx.owner.OwnerStarted }
 
 // OwnerEpoch is the offset of that owner.started, -1 before the first.
 func (tx *Tx) OwnerEpoch() int64 { return tx.owner.Epoch }
+
+// Writable reports that the topics of outputs have the partition, as far as is
+// known: an input whose output goes to another one is poison.
+func (tx *Tx) Writable(partition int32) bool {
+	return within(tx.partitions, partition)
+}
 
 // Outputs are those emitted so far.
 func (tx *Tx) Outputs() []Output { return tx.outputs }

@@ -8,7 +8,7 @@ import (
 
 // connected begins a session, or replaces one whole that is announced again.
 func (s step) connected(d *schema.SessionConnected) {
-	if !s.ofItsEdge(d.Ref) {
+	if !s.ofItsEdge(d.Ref) || !s.reachable(d.MailboxPartition) {
 		s.disown(d)
 		return
 	}

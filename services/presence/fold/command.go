@@ -57,8 +57,12 @@ func (s step) targets(d *schema.SessionCommand) []*Session {
 	return all
 }
 
-// pass puts a command into the mailbox of a session's edge.
+// pass puts a command into the mailbox of a session's edge. Former versions began
+// sessions that have none.
 func (s step) pass(session *Session, d *schema.SessionCommand) {
+	if !s.reachable(session.MailboxPartition) {
+		return
+	}
 	data, err := json.Marshal(d)
 	if err != nil {
 		panic(fmt.Sprintf("encode command: %v", err)) // a struct of strings always encodes

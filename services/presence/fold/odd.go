@@ -5,8 +5,9 @@ import "rollcall.dev/events/schema"
 // Kinds of events that can't be, as things stand. Where two of them could mean
 // something they still do: a connected of a live session replaces it, and what
 // another edge says of a live session holds. The others change nothing; nor does
-// what begins a session under another edge or epoch than its source's: leases are
-// of sources, so nothing would ever end it.
+// what begins a session under another edge or epoch than its source's, for leases
+// are of sources, so nothing would ever end it; or one whose edge no command can
+// reach, for a command of its whole user would be poison, and reach no other.
 const (
 	oddConnectedLive       = "connected_live"
 	oddSubscribedUnknown   = "subscribed_unknown_session"
@@ -15,6 +16,7 @@ const (
 	oddUpdatedUnknown      = "updated_unknown_session"
 	oddDisconnectedUnknown = "disconnected_unknown_session"
 	oddOtherEdge           = "other_edge"
+	oddNoMailbox           = "no_such_mailbox"
 	oddMisplaced           = "misplaced_type"
 )
 
@@ -41,4 +43,14 @@ func (s step) ofItsEdge(ref schema.Ref) bool {
 		s.Odd(oddOtherEdge)
 	}
 	return its
+}
+
+// reachable reports whether there is a mailbox partition of that number, and
+// notes one that isn't there.
+func (s step) reachable(mailbox int32) bool {
+	there := s.Writable(mailbox)
+	if !there {
+		s.Odd(oddNoMailbox)
+	}
+	return there
 }

@@ -1,6 +1,8 @@
 package fold
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -124,4 +126,59 @@ func TestOdditiesAreInTheResult(t *testing.T) {
 	if r := m.Step(w.records[1]); !slices.Equal(r.Odd, []string{oddDisconnectedUnknown}) {
 		t.Errorf("disconnected of nobody: %v %q", r.Verdict, r.Odd)
 	}
+}
+
+// Or a kick of a whole user would be poison, and meet none of their sessions.
+func TestNobodyBeginsASessionThatNoCommandReaches(t *testing.T) {
+	w := newWorld(t, grace)
+	w.run("connect a1")
+	w.edges["a2"] = "E1"
+	w.fromEdge(schema.TypeSessionConnected, "a2", &schema.SessionConnected{Ref: w.ref("a2"), MailboxPartition: 8})
+	w.run("kick alice")
+	for _, test := range []struct {
+		name  string
+		known int // records before the number of partitions is
+		want  string
+		odd   []string
+	}{
+		{"refused", 0, "end a2/1; mail a1", []string{oddNoMailbox}},
+		{"begun by a former version", 3, "mail a1", []string{oddNoMailbox}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			m := stream.NewMachine(New(), partition)
+			m.Begin("inc", 0)
+			var told, noted []string
+			for i, rec := range w.records {
+				if i == test.known {
+					m.Partitions(8)
+				}
+				r := m.Step(rec)
+				if r.Verdict != stream.Applied {
+					t.Fatalf("offset %d: %s, %v", rec.Offset, r.Verdict, r.Err)
+				}
+				told, noted = append(told, toldOf(t, r.Outputs)...), append(noted, r.Odd...)
+			}
+			if got := strings.Join(told, "; "); got != test.want || !slices.Equal(noted, test.odd) {
+				t.Errorf("told %q, noted %q", got, noted)
+			}
+		})
+	}
+}
+
+// toldOf are the ends and the commands among outputs.
+func toldOf(t *testing.T, outputs []stream.Stamped) (told []string) {
+	for _, out := range outputs {
+		if out.Mailbox != nil {
+			var d schema.SessionCommand
+			if err := json.Unmarshal(out.Mailbox.Entry.Data, &d); err != nil {
+				t.Fatal(err)
+			}
+			told = append(told, "mail "+d.Session)
+		} else if _, data, err := schema.Decode(out.Value); err != nil {
+			t.Fatal(err)
+		} else if d, ok := data.(*schema.SessionDisconnected); ok {
+			told = append(told, fmt.Sprintf("end %s/%d", d.Session, d.Epoch))
+		}
+	}
+	return told
 }
