@@ -98,6 +98,8 @@ type Heartbeat struct {
 	// had acknowledged, before it made the beat; 0 if it doesn't tell. So what
 	// OldestMS says is younger than that record, whatever the clocks say.
 	Heard int64 `json:"heard,omitempty"`
+	// IntervalMS is how often the edge beats; 0 if it doesn't tell.
+	IntervalMS int64 `json:"interval_ms,omitempty"`
 	// Stopped says goodbye: the epoch holds no session any more and its outbox
 	// is empty.
 	Stopped bool `json:"stopped,omitempty"`

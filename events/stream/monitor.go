@@ -248,6 +248,11 @@ func (m *monitor) heard(hb schema.Heartbeat, offset int64) {
 	defer m.mu.Unlock()
 	switch {
 	case hb.Kind == schema.KindEdge:
+		if m.table.TooSlow(hb) {
+			m.log.Error("an edge beats less often than its lease lasts, so it expires between any two beats: "+
+				"its --heartbeat-interval has to be several times shorter than --edge-lease here",
+				"edge", hb.Instance, "heartbeat_interval", time.Duration(hb.IntervalMS)*time.Millisecond, "edge_lease", m.cfg.EdgeLease)
+		}
 		m.table.Beat(m.now(), hb)
 		maps.DeleteFunc(m.over, func(ee fold.EdgeEpoch, _ bool) bool { return m.table.Renewed(m.now(), ee) })
 	case hb.Kind == m.cfg.Kind:

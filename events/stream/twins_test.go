@@ -10,6 +10,36 @@ import (
 	"rollcall.dev/events/schema"
 )
 
+// Nothing else says why such an edge takes a new epoch with every beat.
+func TestAnEdgeThatBeatsLessOftenThanItsLeaseLasts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said strings.Builder
+		m := newMonitor(&Config{Kind: schema.KindPresence, Instance: "p-0", EdgeLease: 5 * time.Second, HeartbeatInterval: time.Second,
+			Logger: slog.New(slog.NewTextHandler(&said, nil))}, "a")
+		beat := func(edge string, epoch, every int64) {
+			m.heard(schema.Heartbeat{Kind: schema.KindEdge, Instance: edge, Claim: "c", IntervalMS: every}, 0)
+			m.heard(schema.Heartbeat{Kind: schema.KindEdge, Instance: edge, Epoch: epoch, IntervalMS: every}, 0)
+		}
+		for epoch := range int64(3) {
+			beat("E1", epoch+1, 6000)
+			beat("E2", epoch+1, 1000)
+			beat("E3", epoch+1, 0) // of a former version
+			time.Sleep(6 * time.Second)
+		}
+		beat("E4", 1, 5000)
+		for edge, want := range map[string]int{"E1": 1, "E2": 0, "E3": 0, "E4": 1} {
+			if n := strings.Count(said.String(), "edge="+edge); n != want {
+				t.Errorf("%s: said %d times, want %d", edge, n, want)
+			}
+		}
+		for _, flag := range []string{"--heartbeat-interval", "--edge-lease", "heartbeat_interval=6s", "edge_lease=5s"} {
+			if !strings.Contains(said.String(), flag) {
+				t.Errorf("says nothing of %s: %s", flag, &said)
+			}
+		}
+	})
+}
+
 // Two processes of one name own what each of them owns: whoever asks is sent to
 // the right one. That they have one name is logged, once, by either.
 func TestTwoProcessesOfOneName(t *testing.T) {

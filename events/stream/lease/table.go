@@ -195,6 +195,17 @@ func (t *Table) Alive(now time.Duration, edge string, epoch int64) bool {
 	return e != nil && !e.Last.Stopped && e.Last.Epoch <= epoch && now-e.Seen <= t.cfg.Lease
 }
 
+// TooSlow reports, of a heartbeat that Beat has not taken yet, that the edge beats
+// so rarely that its lease runs out between two of them, which the one before it
+// didn't say.
+func (t *Table) TooSlow(hb schema.Heartbeat) bool {
+	if hb.Kind != schema.KindEdge || hb.Claim != "" || hb.IntervalMS < t.cfg.Lease.Milliseconds() {
+		return false
+	}
+	e := t.edges[hb.Instance]
+	return e == nil || e.Last.IntervalMS != hb.IntervalMS
+}
+
 // Behind is the epoch under which the edge of an expired one beats on, if that is
 // a lower one. Epochs only grow: the heartbeats are another log than those that
 // the expired one came from, or something else wrote in the edge's name.

@@ -20,6 +20,8 @@ func TestAnEdgeThatIsAskedBeatsAtOnce(t *testing.T) {
 	next(t, entered)
 	if first := c.read()[1]; first.Heard != first.Epoch {
 		t.Errorf("the first beat has heard %d under epoch %d", first.Heard, first.Epoch)
+	} else if first.IntervalMS != 60_000 {
+		t.Errorf("the first beat tells an interval of %d ms", first.IntervalMS)
 	}
 	c.say(schema.Heartbeat{Kind: schema.KindPresence, Instance: "p"})
 	question := c.say(schema.Heartbeat{Kind: schema.KindPresence, Instance: "p", Ask: true})

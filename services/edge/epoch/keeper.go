@@ -149,6 +149,7 @@ func (k *Keeper) beat(n int64) schema.Heartbeat {
 		Kind: schema.KindEdge, Instance: k.cfg.Edge, Run: k.cfg.Run, Beat: n, At: schema.At(time.Now()),
 		Epoch: k.told.Load(), MailboxPartition: k.cfg.MailboxPartition,
 		Sessions: s.Sessions, Draining: s.Draining, OldestMS: (s.Oldest + time.Millisecond - 1).Milliseconds(), Heard: known,
+		IntervalMS: k.cfg.Interval.Milliseconds(),
 	}
 }
 
