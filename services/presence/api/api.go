@@ -14,7 +14,9 @@ import (
 const (
 	title       = "Rollcall presence"
 	version     = "1"
-	description = "Who is online, where, since when, and commands to their sessions. Any instance answers for all users."
+	description = "Who is online, where, since when, and commands to their sessions. Any instance answers for all users. " +
+		"An answer is stale while its partition has a backlog or does not hear its log; " +
+		"while the partition runs nowhere, as when Kafka is away for more than about 6 s, it is 503."
 	// atATime is how many requests are handled at a time: it bounds the memory
 	// that readers who don't read can hold.
 	atATime = 128
