@@ -39,7 +39,7 @@ type Broker struct {
 
 // Listen is where the services are found.
 type Listen struct {
-	Edge     string `name:"edge-listen" default:"127.0.0.1:8080" check:"addr" help:"Public address of the edge: /ws, and the demo page on /."`
+	Edge     string `name:"edge-listen" default:"127.0.0.1:8080" check:"addr" help:"Public address of the edge: /ws and /sockjs, and the demo page on /."`
 	EdgeOps  string `name:"edge-ops-listen" default:"127.0.0.1:8090" check:"addr" help:"Address of the edge's /metrics, /healthz and /readyz."`
 	Presence string `name:"presence-listen" default:"127.0.0.1:8081" check:"addr" help:"Address of presence: its API, /metrics, /healthz and /readyz."`
 	Notifier string `name:"notifier-listen" default:"127.0.0.1:8082" check:"addr" help:"Address of the notifier: its API, /metrics, /healthz and /readyz."`

@@ -69,12 +69,13 @@ var onlyIn = map[string][]string{
 	"github.com/stretchr/testify":           {},
 	"pgregory.net/rapid":                    {"test"},
 
-	"testing":                                   {"events/stream/host/hosttest", "events/stream/fold/foldtest", "internal/brokertest", "internal/leakcheck", "internal/retry", "internal/startstop/startstoptest", "test", "bench"},
-	prefix + "internal/brokertest":              {"events/stream/host/hosttest", "test", "bench"},
-	prefix + "events/stream/host/hosttest":      {"test", "bench"},
-	prefix + "internal/leakcheck":               {"test", "bench"},
-	prefix + "internal/retry":                   {"test", "bench"},
-	prefix + "internal/startstop/startstoptest": {},
+	"testing":                                        {"events/stream/host/hosttest", "events/stream/fold/foldtest", "internal/brokertest", "internal/leakcheck", "internal/retry", "internal/startstop/startstoptest", "services/edge/transport/transporttest", "test", "bench"},
+	prefix + "internal/brokertest":                   {"events/stream/host/hosttest", "test", "bench"},
+	prefix + "events/stream/host/hosttest":           {"test", "bench"},
+	prefix + "internal/leakcheck":                    {"test", "bench"},
+	prefix + "internal/retry":                        {"test", "bench"},
+	prefix + "internal/startstop/startstoptest":      {},
+	prefix + "services/edge/transport/transporttest": {},
 
 	// Nothing below main handles signals.
 	"os/signal": {"internal/process", "test", "bench"},

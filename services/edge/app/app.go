@@ -18,6 +18,7 @@ import (
 	"rollcall.dev/services/edge/hub"
 	"rollcall.dev/services/edge/mailbox"
 	"rollcall.dev/services/edge/outbox"
+	"rollcall.dev/services/edge/sockjs"
 	"rollcall.dev/services/edge/ws"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -42,6 +43,7 @@ type App struct {
 	mailbox  *mailbox.Reader
 	hub      *hub.Hub
 	ws       *ws.Server
+	sockjs   *sockjs.Server // nil: off
 
 	public  *http.Server
 	served  chan error

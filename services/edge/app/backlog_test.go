@@ -25,6 +25,7 @@ type deafConn struct{ transport.Conn }
 func (deafConn) Send([]byte) error  { return nil }
 func (deafConn) KeepAlive(bool)     {}
 func (deafConn) RemoteAddr() string { return "192.0.2.1:1234" }
+func (deafConn) Protocol() string   { return "test" }
 
 // A heartbeat tells of what waits in the hub though the outbox is empty, and of
 // what waits in the outbox though the hub owes nothing.

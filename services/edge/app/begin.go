@@ -121,7 +121,11 @@ func (a *App) sayGoodbye(ctx context.Context) error {
 
 func (a *App) startParts(ctx context.Context) error {
 	a.readiness.wait("epoch", "waits until its first heartbeat is acknowledged")
-	for _, part := range []interface{ Start(context.Context) error }{a.outbox, a.hub, a.keeper, a.mailbox, a.ws} {
+	parts := []interface{ Start(context.Context) error }{a.outbox, a.hub, a.keeper, a.mailbox, a.ws}
+	if a.sockjs != nil {
+		parts = append(parts, a.sockjs)
+	}
+	for _, part := range parts {
 		if err := part.Start(ctx); err != nil {
 			return err
 		}

@@ -23,6 +23,7 @@ type Flags struct {
 	Auth           string        `name:"auth" default:"" unit:"name: jwt or none" help:"How clients prove who they are. jwt: with a signed token (--jwt-…). none: the STOMP login header is the user, whoever says so; it must be asked for by name."`
 	AllowedOrigins []string      `name:"allowed-origins" default:"" unit:"origins such as https://chat.example.org, or *" help:"Origins of web pages that may connect. Empty: pages of the edge's own host."`
 	HeartBeat      time.Duration `name:"heart-beat" default:"10s" max:"1h" help:"STOMP heart-beat that the edge offers and asks for; 0s: none. WebSocket pings go out as often."`
+	SockJS         bool          `name:"sockjs" default:"true" negatable:"" help:"Serve SockJS below /sockjs, for clients whose network lets no WebSocket through."`
 	ConnectTimeout time.Duration `name:"connect-timeout" default:"10s" min:"100ms" max:"5m" help:"Time from the WebSocket's opening to its CONNECT frame."`
 	RosterLimit    int           `name:"roster-limit" default:"1000" min:"1" max:"100000" unit:"members" help:"Members named in a channel's state; the count is exact beyond it."`
 	OutboxLimit    int           `name:"outbox-limit" default:"4096" min:"16" max:"1000000" unit:"events" help:"Events that wait for Kafka, per topic partition. Beyond it new connections get 503 and live sessions are told as they are once Kafka is back."`
@@ -39,7 +40,7 @@ type Options struct {
 	// Instance is the edge's id: the same after a restart, of no other at the
 	// same time.
 	Instance string
-	// Listen is the public address (/ws and Root), OpsListen that of /metrics,
+	// Listen is the public address (/ws, /sockjs and Root), OpsListen that of /metrics,
 	// /healthz and /readyz. Port 0 takes a free one, see App.Addr.
 	Listen, OpsListen string
 	// HeartbeatInterval is how often the edge tells the cluster that it lives.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"rollcall.dev/services/edge/sockjs"
 	"rollcall.dev/services/edge/ws"
 )
 
@@ -20,10 +21,16 @@ const (
 
 // makePublic makes what listens to clients.
 func (a *App) makePublic() {
-	a.ws = ws.New(ws.Options{AllowedOrigins: a.o.AllowedOrigins, PingInterval: a.o.HeartBeat, ConnectTimeout: a.o.ConnectTimeout,
-		CloseTimeout: closeTimeout, StopTimeout: connectionsShare, Logger: a.o.Logger, Admit: a.admit, Unsupported: unsupported, Accept: a.accept})
+	o := ws.Options{AllowedOrigins: a.o.AllowedOrigins, PingInterval: a.o.HeartBeat, ConnectTimeout: a.o.ConnectTimeout,
+		CloseTimeout: closeTimeout, StopTimeout: connectionsShare, Logger: a.o.Logger, Admit: a.admit, Unsupported: unsupported, Accept: a.accept}
+	a.ws = ws.New(o)
 	mux := http.NewServeMux()
 	mux.Handle(ws.DefaultPath, a.ws)
+	if a.o.SockJS {
+		a.sockjs = sockjs.New(sockjs.Options{Options: o})
+		mux.Handle(sockjs.DefaultPath+"/", http.StripPrefix(sockjs.DefaultPath, a.sockjs))
+		mux.Handle(sockjs.DefaultPath+"/websocket", a.ws) // SockJS's way for clients without SockJS
+	}
 	if a.o.Root != nil {
 		mux.Handle("/", a.o.Root)
 	}
@@ -50,12 +57,28 @@ func (a *App) serve(ctx context.Context) error {
 	return nil
 }
 
-// endConnections ends the WebSockets and the HTTP server at once: they share
+// endConnections ends the connections and the HTTP server at once: they share
 // one share.
 func (a *App) endConnections(ctx context.Context) error {
-	public := make(chan error, 1)
-	go func() { public <- a.endPublic(ctx) }()
-	return errors.Join(a.ws.Stop(ctx), <-public)
+	others := make(chan error, 2)
+	go func() { others <- a.endPublic(ctx) }()
+	go func() {
+		if a.sockjs == nil {
+			others <- nil
+			return
+		}
+		others <- a.sockjs.Stop(ctx)
+	}()
+	return errors.Join(a.ws.Stop(ctx), <-others, <-others)
+}
+
+// connections is the number of open ones.
+func (a *App) connections() int {
+	n := a.ws.Len()
+	if a.sockjs != nil {
+		n += a.sockjs.Len()
+	}
+	return n
 }
 
 // endPublic waits for the requests under way and cuts off those that take too

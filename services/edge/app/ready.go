@@ -90,7 +90,7 @@ func (a *App) measure() {
 	counter := func(name, help string, value func() float64) {
 		a.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "rollcall_edge_" + name, Help: help}, value))
 	}
-	gauge("connections", "Open WebSocket connections.", func() float64 { return float64(a.ws.Len()) })
+	gauge("connections", "Open connections of clients.", func() float64 { return float64(a.connections()) })
 	gauge("jwks_age_seconds", "Time since the keys of tokens were fetched; 0 where none are.", func() float64 { return a.auth.KeysAge().Seconds() })
 	gauge("epoch", "The current epoch.", func() float64 { return float64(a.keeper.Epoch()) })
 	gauge("outbox_events", "Events not yet acknowledged by Kafka.", func() float64 { return float64(a.outbox.Depth()) })

@@ -54,7 +54,7 @@ func (c *client) connect(list []session.Action, a session.Connect) []session.Act
 func (c *client) connected(reannounced bool) *schema.SessionConnected {
 	d := &schema.SessionConnected{
 		Ref:              c.ref(),
-		Protocol:         "stomp/" + c.version.String() + "+websocket",
+		Protocol:         "stomp/" + c.version.String() + "+" + c.conn.Protocol(),
 		RemoteAddr:       c.conn.RemoteAddr(),
 		UserAgent:        c.agent.Value(),
 		ConnectedAt:      schema.At(c.hub.origin.Add(c.begun)),

@@ -56,6 +56,7 @@ func (c *fakeConn) Close(code int, _ string, last []byte) {
 
 func (c *fakeConn) KeepAlive(bool)     {}
 func (c *fakeConn) RemoteAddr() string { return "192.0.2.1:1234" }
+func (c *fakeConn) Protocol() string   { return "websocket" }
 
 func (c *fakeConn) Stats() transport.Stats {
 	if c.onEnd != nil {

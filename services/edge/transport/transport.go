@@ -1,7 +1,8 @@
 // Package transport is the seam between a session and the socket that carries
-// it. WebSocket ([rollcall.dev/services/edge/ws]) is one implementation; what
-// stands here says nothing of WebSocket but its close codes, which every
-// transport must be able to tell.
+// it. WebSocket ([rollcall.dev/services/edge/ws]) and SockJS
+// ([rollcall.dev/services/edge/sockjs]) are its implementations, and package
+// transporttest is what both must pass; what stands here says nothing of
+// WebSocket but its close codes, which every transport must be able to tell.
 package transport
 
 import (
@@ -39,6 +40,9 @@ type Conn interface {
 	KeepAlive(heartBeats bool)
 	// RemoteAddr is the peer's address, host:port.
 	RemoteAddr() string
+	// Protocol names the transport for the log: "websocket",
+	// "sockjs-xhr-streaming". It stays the same.
+	Protocol() string
 	// Stats counts what went through so far.
 	Stats() Stats
 }

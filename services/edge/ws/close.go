@@ -24,18 +24,18 @@ func (c *conn) Close(code int, reason string, last []byte) {
 		c.stats.MessagesOut++
 		c.stats.BytesOut += uint64(len(last))
 	}
-	c.shut(uint16(code), closePayload(uint16(code), reason), last)
+	c.shut(uint16(code), closePayload(uint16(code), reason), c.farewell(code, reason, last)...)
 }
 
-// shut begins the end: last and the close frame are queued, and from now on
-// everything together has CloseTimeout. With mu held, in phase open.
-func (c *conn) shut(code uint16, payload, last []byte) {
+// shut begins the end: the last messages and the close frame are queued, and
+// from now on everything together has CloseTimeout. With mu held, in phase open.
+func (c *conn) shut(code uint16, payload []byte, last ...[]byte) {
 	c.phase, c.code = closing, code
 	c.quiet = make(chan struct{})
 	_ = c.raw.SetDeadline(time.Now().Add(c.srv.options.CloseTimeout))
 	c.enqueue(func(b *batch) {
-		if len(last) > 0 {
-			b.message(opText, nil, last)
+		for _, message := range last {
+			b.message(opText, nil, message)
 		}
 		b.message(opClose, payload, nil)
 	})

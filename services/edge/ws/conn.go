@@ -63,12 +63,13 @@ func (c *conn) SendShared(head, tail []byte) error { return c.send(head, tail) }
 
 func (c *conn) send(head, tail []byte) error {
 	n := len(head) + len(tail)
+	head, tail = c.wrapped(head, tail)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase != open {
 		return transport.ErrClosed
 	}
-	if int(c.queued)+n+maxHeader > c.srv.options.QueueBytes {
+	if int(c.queued)+len(head)+len(tail)+maxHeader > c.srv.options.QueueBytes {
 		return transport.ErrSlow
 	}
 	c.stats.MessagesOut++

@@ -33,7 +33,7 @@ func (s *Server) check(r *http.Request) *Refusal {
 		return &Refusal{Status: http.StatusUpgradeRequired, Text: "Sec-WebSocket-Version must be 13"}
 	case !validKey(r.Header.Get("Sec-Websocket-Key")):
 		return &Refusal{Status: http.StatusBadRequest, Text: "Sec-WebSocket-Key must be 16 bytes in base64"}
-	case !s.originAllowed(r):
+	case !s.options.OriginAllowed(r):
 		return &Refusal{Status: http.StatusForbidden, Text: "origin " + strconv.Quote(r.Header.Get("Origin")) + " is not allowed"}
 	}
 	return nil

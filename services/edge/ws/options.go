@@ -42,6 +42,9 @@ type Options struct {
 	// take; then they are cut off. Default: CloseTimeout.
 	StopTimeout time.Duration
 
+	// Envelope is what messages are sent in. Nil: each is a WebSocket message.
+	Envelope *Envelope
+
 	Logger *slog.Logger
 
 	// Admit may refuse a client before all else (full, draining). Nil, or a
@@ -63,7 +66,8 @@ type Refusal struct {
 	Text       string
 }
 
-func (o Options) withDefaults() Options {
+// WithDefaults fills in what is zero.
+func (o Options) WithDefaults() Options {
 	o.ReadLimit = cmp.Or(o.ReadLimit, 64<<10)
 	o.QueueBytes = cmp.Or(o.QueueBytes, 256<<10)
 	o.PingInterval = cmp.Or(o.PingInterval, transport.DefaultHeartBeat)

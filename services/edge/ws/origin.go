@@ -8,18 +8,19 @@ import (
 	"strings"
 )
 
-// originAllowed reports whether the page that asks may connect. A request
+// OriginAllowed reports whether the page that asks may connect. A request
 // without Origin comes from no browser: nothing it could borrow is in reach.
-func (s *Server) originAllowed(r *http.Request) bool {
+// All transports ask here.
+func (o Options) OriginAllowed(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	if origin == "" {
 		return true
 	}
-	if len(s.options.AllowedOrigins) == 0 {
+	if len(o.AllowedOrigins) == 0 {
 		u, err := url.Parse(origin)
 		return err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host)
 	}
-	for _, pattern := range s.options.AllowedOrigins {
+	for _, pattern := range o.AllowedOrigins {
 		if matchOrigin(pattern, origin) {
 			return true
 		}

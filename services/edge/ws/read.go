@@ -43,7 +43,8 @@ func (c *conn) panicked(p any) {
 	defer c.mu.Unlock()
 	if c.phase == open {
 		c.cause = transport.Panic
-		c.shut(transport.CodeInternal, closePayload(transport.CodeInternal, "internal error"), nil)
+		const reason = "internal error"
+		c.shut(transport.CodeInternal, closePayload(transport.CodeInternal, reason), c.farewell(transport.CodeInternal, reason, nil)...)
 	}
 }
 
@@ -58,9 +59,7 @@ func (c *conn) handle(m *gws.Message) {
 	defer c.reading.Unlock()
 	defer m.Close()
 	c.heard()
-	if c.count(m.Data.Len()) {
-		c.guarded(func() { c.handler.Data(m.Bytes()) })
-	}
+	c.take(m.Bytes())
 }
 
 // count counts a message in, and reports whether it is for anybody.
@@ -97,7 +96,7 @@ func (c *conn) answerClose(code uint16) {
 	}
 	c.drop()
 	c.cause = transport.Peer
-	c.shut(code, closePayload(code, ""), nil)
+	c.shut(code, closePayload(code, ""))
 	if code == 0 {
 		c.code = transport.CodeNoStatus
 	}
@@ -111,8 +110,7 @@ func (c *conn) fault() (transport.Fault, bool) {
 	case errors.Is(c.readErr, os.ErrDeadlineExceeded):
 		return transport.Fault{Cause: transport.Silent, Code: transport.CodePolicy, Err: c.readErr}, true
 	case c.verdict == transport.CodeTooLarge:
-		err := fmt.Errorf("the message is larger than %d bytes", c.srv.options.ReadLimit)
-		return transport.Fault{Cause: transport.TooLarge, Code: transport.CodeTooLarge, Err: err}, true
+		return c.tooLarge(), true
 	case c.verdict > transport.CodeNormal:
 		return transport.Fault{Cause: transport.Violation, Code: int(c.verdict), Err: c.readErr}, true
 	default:
@@ -120,8 +118,20 @@ func (c *conn) fault() (transport.Fault, bool) {
 	}
 }
 
-// blame lets the handler say goodbye, or does it itself.
+func (c *conn) tooLarge() transport.Fault {
+	err := fmt.Errorf("the message is larger than %d bytes", c.srv.options.ReadLimit)
+	return transport.Fault{Cause: transport.TooLarge, Code: transport.CodeTooLarge, Err: err}
+}
+
+// blame ends a connection whose stream can't be read on.
 func (c *conn) blame(f transport.Fault) {
+	c.complain(f)
+	<-c.quiet
+	c.linger()
+}
+
+// complain lets the handler say goodbye, or does it itself.
+func (c *conn) complain(f transport.Fault) {
 	c.mu.Lock()
 	ours := c.phase == open
 	if ours {
@@ -132,8 +142,6 @@ func (c *conn) blame(f transport.Fault) {
 		c.guarded(func() { c.handler.Fault(f) })
 		c.Close(f.Code, f.Cause.String(), nil)
 	}
-	<-c.quiet
-	c.linger()
 }
 
 // linger reads on for a while after our close frame.

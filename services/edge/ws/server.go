@@ -2,6 +2,7 @@ package ws
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,7 @@ type Server struct {
 	plain   *gws.Upgrader // for those that offer none (Spring, stomp.py), or none that is spoken
 	all     registry
 	stood   standstill
+	beat    []byte // a ping and a heart-beat
 
 	mu    sync.Mutex
 	open  bool
@@ -40,7 +42,10 @@ type Server struct {
 
 // New makes a server.
 func New(o Options) *Server {
-	s := &Server{options: o.withDefaults(), epoch: time.Now()}
+	s := &Server{options: o.WithDefaults(), epoch: time.Now(), beat: beat}
+	if e := o.Envelope; e != nil {
+		s.beat = append(appendHeader(slices.Clone(ping), opText, len(e.Beat)), e.Beat...)
+	}
 	s.offered = s.upgrader(Subprotocols)
 	s.plain = s.upgrader(nil)
 	return s
@@ -48,7 +53,7 @@ func New(o Options) *Server {
 
 func (s *Server) upgrader(protocols []string) *gws.Upgrader {
 	return gws.NewUpgrader(events{}, &gws.ServerOption{
-		ReadMaxPayloadSize: s.options.ReadLimit,
+		ReadMaxPayloadSize: s.frameLimit(),
 		ReadBufferSize:     readBuffer,
 		CheckUtf8Enabled:   true,
 		SubProtocols:       protocols,
@@ -57,6 +62,14 @@ func (s *Server) upgrader(protocols []string) *gws.Upgrader {
 		NewSession: func() gws.SessionStorage { return noStorage{} },
 		Logger:     gwsLogger{s.options.Logger},
 	})
+}
+
+// frameLimit is the size of a WebSocket message in bytes.
+func (s *Server) frameLimit() int {
+	if e := s.options.Envelope; e != nil {
+		return s.options.ReadLimit * e.Expansion
+	}
+	return s.options.ReadLimit
 }
 
 // Start implements startstop.Service.

@@ -48,7 +48,7 @@ func (c *conn) beat(p *pinger) {
 	c.extend()
 	frames := ping
 	if c.heartBeats {
-		frames = beat
+		frames = c.srv.beat
 	}
 	if !c.writing { // and so nothing waits
 		frames = frames[p.write(c.in.waiter, frames):]

@@ -19,11 +19,11 @@ import (
 // goroutine of its own that Stop waits for.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if refusal := s.check(r); refusal != nil {
-		refusal.write(w)
+		refusal.Write(w)
 		return
 	}
 	if !s.enter() {
-		(&Refusal{Status: http.StatusServiceUnavailable, RetryAfter: time.Second, Text: "not open"}).write(w)
+		(&Refusal{Status: http.StatusServiceUnavailable, RetryAfter: time.Second, Text: "not open"}).Write(w)
 		return
 	}
 	if !s.upgrade(w, r) {
@@ -31,7 +31,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (r *Refusal) write(w http.ResponseWriter) {
+// Write answers with it.
+func (r *Refusal) Write(w http.ResponseWriter) {
 	if r.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(r.RetryAfter.Seconds()))))
 	}
@@ -47,13 +48,13 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) bool {
 	raw, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		s.options.Logger.Error("connection can't be taken from the HTTP server", "err", err)
-		(&Refusal{Status: http.StatusInternalServerError, Text: "no WebSocket here"}).write(w)
+		(&Refusal{Status: http.StatusInternalServerError, Text: "no WebSocket here"}).Write(w)
 		return false
 	}
 	c := &conn{srv: s, raw: early(raw, buffered)}
 	c.in.begin(c.raw)
 	upgrader, offers := s.plain, offered(r.Header)
-	foreign := !common(offers)
+	foreign := s.options.Envelope == nil && !common(offers)
 	if len(offers) > 0 && !foreign {
 		upgrader = s.offered
 		r.Header.Set(protocolHeader, strings.Join(offers, ",")) // gws reads one line
@@ -65,6 +66,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) bool {
 	}
 	c.upgraded = true
 	_ = raw.SetReadDeadline(time.Now().Add(s.options.ConnectTimeout))
+	c.greet()
 	if foreign {
 		c.handler = deaf{}
 	} else if c.handler = s.accept(r, c); c.handler == nil {

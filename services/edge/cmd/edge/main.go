@@ -17,7 +17,7 @@ import (
 const stopLimit = 30 * time.Second
 
 type cli struct {
-	Listen            string        `name:"listen" default:":8080" unit:"host:port" check:"addr" help:"Public address: /ws."`
+	Listen            string        `name:"listen" default:":8080" unit:"host:port" check:"addr" help:"Public address: /ws and /sockjs."`
 	OpsListen         string        `name:"ops-listen" default:":8090" unit:"host:port" check:"addr" help:"Address of /metrics, /healthz and /readyz."`
 	HeartbeatInterval time.Duration `name:"heartbeat-interval" default:"1s" min:"10ms" max:"1m" help:"How often the edge tells the cluster that it lives. The lease of edges (--edge-lease of presence and notifier) must be several times as long."`
 
