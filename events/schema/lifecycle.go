@@ -48,7 +48,8 @@ func (m Meta) MarshalJSON() ([]byte, error) {
 // was known of it, subscriptions included.
 type SessionConnected struct {
 	Ref
-	// Protocol is the STOMP version and the transport, "stomp/1.2+websocket".
+	// Protocol is the STOMP version and the transport, "stomp/1.2+websocket",
+	// "stomp/1.2+sockjs-xhr-streaming".
 	Protocol   string `json:"protocol,omitempty"`
 	RemoteAddr string `json:"remote_addr,omitempty"`
 	UserAgent  string `json:"user_agent,omitempty"`

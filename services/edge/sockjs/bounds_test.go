@@ -188,7 +188,10 @@ func TestResponseLimit(t *testing.T) {
 
 // A session whose client reads nothing is ended by the deadline of a write.
 func TestClientThatNeverReads(t *testing.T) {
-	f, ends := echoing(t, func(o *Options) { o.WriteTimeout = 200 * time.Millisecond; o.QueueBytes, o.ResponseLimit = 8<<20, 1<<30 })
+	f, ends := echoing(t, func(o *Options) {
+		o.WriteTimeout = 200 * time.Millisecond
+		o.QueueBytes, o.ResponseLimit = 8<<20, 1<<30
+	})
 	c := dialHTTP(t, f.url, "xhr_streaming")
 	big := strings.Repeat("b", 60_000)
 	for range 400 {

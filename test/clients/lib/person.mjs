@@ -30,7 +30,10 @@ function within(ms, what, promise) {
 }
 
 export class Person {
-  /** Connects; resolves once CONNECTED has come. */
+  /**
+   * Connects; resolves once CONNECTED has come. `url` may also be a function that
+   * makes the socket.
+   */
   static async connect(url, user, headers = {}) {
     const person = new Person(url, user, headers);
     await within(patience, `CONNECTED for ${user}`, person.connected);
@@ -45,7 +48,7 @@ export class Person {
       this.client = new Client({
         connectHeaders: { login: user, ...headers },
         reconnectDelay: 0,
-        webSocketFactory: () => (this.socket = dial(url, ["v12.stomp", "v11.stomp", "v10.stomp"])),
+        webSocketFactory: () => (this.socket = typeof url === "function" ? url() : dial(url, ["v12.stomp", "v11.stomp", "v10.stomp"])),
         onConnect: (frame) => { this.session = frame.headers.session; this.welcome = frame.headers; resolve(); },
         onStompError: (frame) => { this.errors.add({ ...frame.headers, body: frame.body }); reject(new Error(`ERROR: ${frame.headers.message}`)); },
         onWebSocketClose: (event) => { this.onClosed({ code: event.code, reason: event.reason }); reject(new Error(`closed: ${event.code} ${event.reason}`)); },

@@ -52,11 +52,14 @@ func TestHelpListsEveryFlagWithItsVariable(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, flag := range []string{"listen", "ops-listen", "instance-id", "auth", "allowed-origins", "kafka-brokers", "kafka-partitions",
-		"kafka-topic-prefix", "kafka-replication", "heartbeat-interval", "heart-beat", "sockjs", "connect-timeout", "roster-limit", "outbox-limit",
+		"kafka-topic-prefix", "kafka-replication", "heartbeat-interval", "heart-beat", "connect-timeout", "roster-limit", "outbox-limit",
 		"log-level", "log-format"} {
 		if !strings.Contains(out.String(), "--"+flag+"\n") || !strings.Contains(out.String(), settings.EnvName(flag)) {
 			t.Errorf("--%s is not listed", flag)
 		}
+	}
+	if !strings.Contains(out.String(), "--[no-]sockjs\n") {
+		t.Error("--no-sockjs is not listed")
 	}
 }
 
