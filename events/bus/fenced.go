@@ -147,7 +147,7 @@ func (w *FencedWriter) attempts(ctx context.Context, data []byte) (int64, error)
 		if ctx.Err() != nil {
 			return -1, w.interrupted(ctx, asked, nil)
 		}
-		base, err, came := w.c.produce(ctx, w.topic, w.partition, data, appendTimeout)
+		base, came, err := w.c.produce(ctx, w.topic, w.partition, data, appendTimeout)
 		asked = asked || came == silent
 		switch judge(err) {
 		case verdictDone:

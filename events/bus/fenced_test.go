@@ -27,7 +27,7 @@ func TestFencedWriterRefusesFormerOwner(t *testing.T) {
 	if _, err := old.Append(ctx, []Record{{Key: []byte("k"), Value: []byte("old-3")}}); !errors.Is(err, ErrFenced) {
 		t.Fatalf("former owner's append: %v, want ErrFenced", err)
 	}
-	if _, err, came := c.produce(ctx, topic, 0, late, appendTimeout); came != answered || judge(err) != verdictFenced {
+	if _, came, err := c.produce(ctx, topic, 0, late, appendTimeout); came != answered || judge(err) != verdictFenced {
 		t.Fatalf("former owner's late repeat: %v (reach %v)", err, came)
 	}
 	if _, err := old.Append(ctx, []Record{{Key: []byte("k")}}); !errors.Is(err, ErrNotInitialized) {
@@ -55,14 +55,14 @@ func TestFencedWriterDropsRepeats(t *testing.T) {
 	must(t, w.Init(ctx))
 	first := w.encode([]Record{{Value: []byte("1")}})
 	appendValue(t, w, "1")
-	if base, err, _ := c.produce(ctx, topic, 0, first, appendTimeout); judge(err) != verdictDone && judge(err) != verdictDuplicate || err == nil && base != 0 {
+	if base, _, err := c.produce(ctx, topic, 0, first, appendTimeout); judge(err) != verdictDone && judge(err) != verdictDuplicate || err == nil && base != 0 {
 		t.Errorf("repeat: offset %d, %v", base, err)
 	}
 	for _, v := range []string{"2", "3", "4", "5", "6", "7", "8"} {
 		appendValue(t, w, v)
 	}
 	// Older than the broker remembers: refused or recognised, never appended.
-	if _, err, _ := c.produce(ctx, topic, 0, first, appendTimeout); err == nil {
+	if _, _, err := c.produce(ctx, topic, 0, first, appendTimeout); err == nil {
 		t.Log("broker recognised a repeat of eight batches ago")
 	}
 	// A gap in the sequence is refused, and the claim is over.

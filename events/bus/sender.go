@@ -106,7 +106,7 @@ func (q *partitionQueue) attempts(b *batch) (base int64, err error) {
 		if sealed, err = q.seal(b, sealed); err != nil {
 			return -1, err
 		}
-		base, err, came := q.p.c.produce(q.p.abort, q.tp.topic, q.tp.partition, b.enc.buf, q.p.cfg.RequestTimeout)
+		base, came, err := q.p.c.produce(q.p.abort, q.tp.topic, q.tp.partition, b.enc.buf, q.p.cfg.RequestTimeout)
 		b.tried, b.lent = b.tried || came != unsent, b.lent || came == silent
 		switch v := judge(err); v {
 		case verdictDone, verdictDuplicate:

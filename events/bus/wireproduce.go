@@ -50,7 +50,7 @@ const (
 
 // produce sends a sealed request. Unless it is answered err is not a broker's
 // word, and after silent the batch may be in the log.
-func (c *Client) produce(ctx context.Context, topic string, partition int32, data []byte, timeout time.Duration) (base int64, err error, came reach) {
+func (c *Client) produce(ctx context.Context, topic string, partition int32, data []byte, timeout time.Duration) (base int64, came reach, err error) {
 	f := &frame{api: protocol.Produce, version: produceVersion, topic: topic, partition: partition, data: data}
 	cur, err := c.exchange(ctx, f, timeout)
 	if err != nil {
@@ -58,23 +58,23 @@ func (c *Client) produce(ctx context.Context, topic string, partition int32, dat
 		if f.dropped() {
 			came = unsent
 		}
-		return -1, fmt.Errorf("produce to %s/%d: %w", topic, partition, err), came
+		return -1, came, fmt.Errorf("produce to %s/%d: %w", topic, partition, err)
 	}
 	if cur.count(1) != 1 {
-		return -1, fmt.Errorf("produce to %s/%d: answer names no topic", topic, partition), silent
+		return -1, silent, fmt.Errorf("produce to %s/%d: answer names no topic", topic, partition)
 	}
 	cur.str()
 	if cur.count(1) != 1 {
-		return -1, fmt.Errorf("produce to %s/%d: answer names no partition", topic, partition), silent
+		return -1, silent, fmt.Errorf("produce to %s/%d: answer names no partition", topic, partition)
 	}
 	cur.int32()
 	code := cur.int16()
 	base = cur.int64()
 	if cur.err != nil {
-		return -1, fmt.Errorf("produce to %s/%d: %w", topic, partition, cur.err), silent
+		return -1, silent, fmt.Errorf("produce to %s/%d: %w", topic, partition, cur.err)
 	}
 	if code != 0 {
-		return -1, kafka.Error(code), answered
+		return -1, answered, kafka.Error(code)
 	}
-	return base, nil, answered
+	return base, answered, nil
 }

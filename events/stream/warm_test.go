@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,15 +56,16 @@ func (b *bench) other() *task {
 // contents is all that a machine would lose with its process.
 func contents(t *testing.T, m *fold.Machine) string {
 	t.Helper()
-	all := fmt.Sprintln(m.Position(), m.Incarnation(), m.Owner(), m.Edges(), m.Verdicts())
+	var all strings.Builder
+	all.WriteString(fmt.Sprintln(m.Position(), m.Incarnation(), m.Owner(), m.Edges(), m.Verdicts()))
 	for key, e := range m.Snapshot().Scan("") {
 		value, err := json.Marshal(e)
 		if err != nil {
 			t.Fatal(err)
 		}
-		all += fmt.Sprintln(key, string(value))
+		all.WriteString(fmt.Sprintln(key, string(value)))
 	}
-	return all
+	return all.String()
 }
 
 // A partition that comes back untouched is what its changelog says, claim after

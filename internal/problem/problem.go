@@ -5,6 +5,7 @@ package problem
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -69,9 +70,7 @@ func (p Problem) MarshalJSON() ([]byte, error) {
 
 // Write answers with the problem.
 func (p Problem) Write(w http.ResponseWriter) {
-	for name, values := range p.GetHeaders() {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), p.GetHeaders())
 	WriteJSON(w, p.Status, ContentType, p)
 }
 

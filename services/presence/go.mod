@@ -6,6 +6,7 @@ require (
 	github.com/danielgtaylor/huma/v2 v2.37.2
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	pgregory.net/rapid v1.3.0
+	rollcall.dev/events/bus v0.0.0-00010101000000-000000000000
 	rollcall.dev/events/schema v0.0.0
 	rollcall.dev/events/stream v0.0.0
 	rollcall.dev/internal v0.0.0-00010101000000-000000000000
@@ -35,7 +36,6 @@ require (
 	golang.org/x/sys v0.48.0 // indirect
 	golang.org/x/text v0.42.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
-	rollcall.dev/events/bus v0.0.0-00010101000000-000000000000 // indirect
 )
 
 replace (

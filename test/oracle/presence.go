@@ -193,7 +193,6 @@ type gap struct {
 	acked    bool          // the log has surely known of it
 	deadline time.Duration // a leave has to be told by then
 	facts    []Fact
-	reasons  []schema.Reason // none: any
 }
 
 func (p *presence) gaps(w *world) []gap {

@@ -51,31 +51,31 @@ func (s *stream) do(change func()) {
 }
 
 // read returns bytes, an error, or how long and for what to wait.
-func (s *stream) read(b []byte) (n int, err error, wake chan struct{}, wait time.Duration) {
+func (s *stream) read(b []byte) (n int, wake chan struct{}, wait time.Duration, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
 	if s.direct && now.Before(s.held) {
-		return 0, nil, s.wake, s.held.Sub(now)
+		return 0, s.wake, s.held.Sub(now), nil
 	}
 	if s.reset {
-		return 0, syscall.ECONNRESET, nil, 0
+		return 0, nil, 0, syscall.ECONNRESET
 	}
 	if s.link.isFrozen() {
-		return 0, nil, s.wake, 0
+		return 0, s.wake, 0, nil
 	}
 	if now.Before(s.held) {
-		return 0, nil, s.wake, s.held.Sub(now)
+		return 0, s.wake, s.held.Sub(now), nil
 	}
 	if len(s.chunks) == 0 {
 		if s.fin {
-			return 0, io.EOF, nil, 0
+			return 0, nil, 0, io.EOF
 		}
-		return 0, nil, s.wake, 0
+		return 0, s.wake, 0, nil
 	}
 	c := &s.chunks[0]
 	if now.Before(c.at) {
-		return 0, nil, s.wake, c.at.Sub(now)
+		return 0, s.wake, c.at.Sub(now), nil
 	}
 	n = copy(b, c.data)
 	if c.data = c.data[n:]; len(c.data) == 0 {
@@ -83,10 +83,10 @@ func (s *stream) read(b []byte) (n int, err error, wake chan struct{}, wait time
 	}
 	s.size -= n
 	s.changed()
-	return n, nil, nil, 0
+	return n, nil, 0, nil
 }
 
-func (s *stream) write(b []byte) (n int, err error, wake chan struct{}) {
+func (s *stream) write(b []byte) (n int, wake chan struct{}, err error) {
 	delay := s.link.latency()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,10 +97,10 @@ func (s *stream) write(b []byte) (n int, err error, wake chan struct{}) {
 		return len(b), nil, nil
 	}
 	if s.reset || s.fin {
-		return 0, syscall.EPIPE, nil
+		return 0, nil, syscall.EPIPE
 	}
 	if s.size >= windowBytes {
-		return 0, nil, s.wake
+		return 0, s.wake, nil
 	}
 	at := time.Now().Add(delay)
 	if k := len(s.chunks); k > 0 && at.Before(s.chunks[k-1].at) {
@@ -204,7 +204,7 @@ func (e *end) state(which int) (closed bool, deadline time.Time, moved chan stru
 }
 
 func (e *end) Read(b []byte) (int, error) {
-	return e.try(0, func() (int, error, chan struct{}, time.Duration) { return e.in.read(b) })
+	return e.try(0, func() (int, chan struct{}, time.Duration, error) { return e.in.read(b) })
 }
 
 func (e *end) Write(b []byte) (int, error) {
@@ -212,15 +212,15 @@ func (e *end) Write(b []byte) (int, error) {
 	if err := e.pair.link.wrote(e); err != nil {
 		return 0, err
 	}
-	return e.try(1, func() (int, error, chan struct{}, time.Duration) {
-		n, err, wake := e.out.write(b)
-		return n, err, wake, 0
+	return e.try(1, func() (int, chan struct{}, time.Duration, error) {
+		n, wake, err := e.out.write(b)
+		return n, wake, 0, err
 	})
 }
 
 // try repeats an operation until it is done, the deadline passes or the end is
 // closed.
-func (e *end) try(which int, do func() (int, error, chan struct{}, time.Duration)) (int, error) {
+func (e *end) try(which int, do func() (int, chan struct{}, time.Duration, error)) (int, error) {
 	for {
 		closed, deadline, moved := e.state(which)
 		if closed {
@@ -229,7 +229,7 @@ func (e *end) try(which int, do func() (int, error, chan struct{}, time.Duration
 		if !deadline.IsZero() && !time.Now().Before(deadline) {
 			return 0, os.ErrDeadlineExceeded
 		}
-		n, err, wake, wait := do()
+		n, wake, wait, err := do()
 		if wake == nil {
 			return n, err
 		}

@@ -37,7 +37,7 @@ func main() {
 
 func run(role, brokers, prefix, sizes string, times int) error {
 	var counts []int
-	for _, text := range strings.Split(sizes, ",") {
+	for text := range strings.SplitSeq(sizes, ",") {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < partitions {
 			return fmt.Errorf("-users %q: want numbers of at least %d", text, partitions)

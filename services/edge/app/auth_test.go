@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -23,9 +24,7 @@ func token(t *testing.T, user string, changes jwt.MapClaims) string {
 	t.Helper()
 	claims := jwt.MapClaims{"sub": user, "exp": time.Now().Add(time.Hour).Unix(), "tenant": "t1",
 		"rollcall": map[string]any{"join": []any{"room.*"}, "watch": []any{"room.*"}, "send": []any{"room.*"}}}
-	for name, value := range changes {
-		claims[name] = value
-	}
+	maps.Copy(claims, changes)
 	text, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(tokenSecret))
 	if err != nil {
 		t.Fatal(err)

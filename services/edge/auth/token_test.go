@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -183,12 +184,8 @@ func TestClaimsThatAreRefused(t *testing.T) {
 		"much for the log":     {jwt.MapClaims{"tenant": strings.Repeat("x", 4096)}, "more than 4096 bytes"},
 	} {
 		c := jwt.MapClaims{}
-		for k, v := range good {
-			c[k] = v
-		}
-		for k, v := range tc.changes {
-			c[k] = v
-		}
+		maps.Copy(c, good)
+		maps.Copy(c, tc.changes)
 		who, err := a.Authenticate(t.Context(), Credentials{Passcode: hs256(c)})
 		if err == nil {
 			t.Errorf("%s: taken for %+v", name, who)

@@ -72,13 +72,13 @@ func (c *fakeConn) end() string {
 		return ""
 	}
 	command, rest, _ := strings.Cut(c.last, "\n")
-	reason := ""
+	var reason strings.Builder
 	for l := range strings.Lines(rest) {
 		if k, v, _ := strings.Cut(strings.TrimSpace(l), ":"); k == "message" || k == "retry" || k == "receipt-id" {
-			reason += " " + v
+			reason.WriteString(" " + v)
 		}
 	}
-	return command + reason
+	return command + reason.String()
 }
 
 // newest is the frame that arrived last.

@@ -96,13 +96,14 @@ func (c *contract) check(t *testing.T, method, path string, res *http.Response, 
 		return
 	}
 	escape := strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D", "+", "%2B")
-	pointer := "openapi.json#"
+	var pointer strings.Builder
+	pointer.WriteString("openapi.json#")
 	for _, key := range []string{"paths", template, method, "responses", status, "content", kind, "schema"} {
-		pointer += "/" + escape.Replace(key)
+		pointer.WriteString("/" + escape.Replace(key))
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	schema, err := c.compiler.Compile(pointer)
+	schema, err := c.compiler.Compile(pointer.String())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -90,10 +91,8 @@ func read(t *testing.T, brokers []string, topic string, partition int32, each fu
 		if err != nil {
 			t.Fatalf("read %s: %v", topic, err)
 		}
-		for _, rec := range b.Records {
-			if each(rec) {
-				return
-			}
+		if slices.ContainsFunc(b.Records, each) {
+			return
 		}
 	}
 }

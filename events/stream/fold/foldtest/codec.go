@@ -107,8 +107,8 @@ func fill(rng *rand.Rand, v reflect.Value, whole bool) {
 			v.SetMapIndex(key, value)
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			fill(rng, v.Field(i), whole)
+		for _, field := range v.Fields() {
+			fill(rng, field, whole)
 		}
 	default:
 		panic("foldtest: fill knows no " + v.Kind().String())
