@@ -42,7 +42,7 @@ func TestTwoOwnersWithTheFormerStoppedAtEveryStep(t *testing.T) {
 		for _, version := range [][2]int{{1, 1}, {2, 1}, {1, 2}} {
 			for _, compact := range []bool{false, true} {
 				d := duel{a: side{grace[0], version[0]}, b: side{grace[1], version[1]}, compact: compact}
-				first, stride := n%9, 9
+				first, stride := n%9, 9*sparse
 				if n++; *every {
 					first, stride = 0, 1
 				}
@@ -58,7 +58,7 @@ func TestTwoOwnersWithTheFormerStoppedAtEveryStep(t *testing.T) {
 // A flush that no batch can hold is many writes: its owner is stopped before each.
 func TestScenario14TwoOwnersAndALargeFlush(t *testing.T) {
 	const grace = 3 * time.Second
-	first, stride := 2, 5
+	first, stride := 2, 5*sparse
 	if *every {
 		first, stride = 0, 1
 	}
@@ -163,7 +163,7 @@ func TestScenario18TwoTakeOversAtTheSameTime(t *testing.T) {
 		t.Run(fmt.Sprintf("A before step %d", j), func(t *testing.T) {
 			t.Parallel()
 			for k := range steps {
-				if !*every && (j+k)%4 != 0 {
+				if !*every && (j+k)%(4*sparse) != 0 {
 					continue
 				}
 				t.Run(fmt.Sprintf("B before step %d", k), func(t *testing.T) {
