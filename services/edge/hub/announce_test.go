@@ -318,5 +318,6 @@ func (nullConn) Send([]byte) error            { return nil }
 func (nullConn) SendShared(_, _ []byte) error { return nil }
 func (nullConn) KeepAlive(bool)               {}
 func (nullConn) RemoteAddr() string           { return "192.0.2.1:1234" }
+func (nullConn) Protocol() string             { return "websocket" }
 func (nullConn) Stats() (s transport.Stats)   { return s }
 func (nullConn) Close(int, string, []byte)    {}

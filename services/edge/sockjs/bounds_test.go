@@ -2,10 +2,12 @@ package sockjs
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"rollcall.dev/internal/startstop"
@@ -23,9 +25,7 @@ func (f *front) ask(t *testing.T, method, path string, header http.Header) *http
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, values := range header {
-		q.Header[name] = values
-	}
+	maps.Copy(q.Header, header)
 	res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(q)
 	if err != nil {
 		t.Fatal(err)
@@ -233,4 +233,38 @@ func TestStandstill(t *testing.T) {
 	if c.phase != closed || c.cause != transport.Lost {
 		t.Errorf("phase %d, cause %v in ordinary time", c.phase, c.cause)
 	}
+}
+
+// blocking is a handler that takes its time.
+type blocking struct {
+	deaf
+	goOn chan struct{}
+}
+
+func (b blocking) Data([]byte) { <-b.goOn }
+
+// A message that waits for its turn when the session ends is dropped: its
+// request doesn't wait for ever.
+func TestAMessageThatWaitsWhenTheSessionEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Options{})
+		c := s.newConn("0/s", "x", "x")
+		h := blocking{goOn: make(chan struct{})}
+		c.handler = h
+		<-c.reading
+		go c.take([]byte("a"))
+		synctest.Wait()
+		s.live.Add(1)
+		c.cutOff()
+		go c.run()
+		synctest.Wait() // it waits for the end of the first message
+		go c.take([]byte("b"))
+		synctest.Wait()
+		close(h.goOn)
+		synctest.Wait()
+		s.live.Wait()
+		if n := c.Stats().MessagesIn; n != 2 {
+			t.Errorf("%d messages came to an end", n)
+		}
+	})
 }

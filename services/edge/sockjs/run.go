@@ -38,6 +38,7 @@ func (c *conn) run() {
 	end := transport.End{Cause: c.cause, Code: c.code, Err: c.err}
 	c.mu.Unlock()
 	c.guarded(func() { c.handler.Closed(end) })
+	<-c.reading // who came too late with a message finds nobody who listens
 }
 
 // far is for a session that waits for nothing.
