@@ -86,4 +86,4 @@ check: lint test race beside test-kafka test-clients test-browser ## exactly wha
 # Chaos mostly waits. What only computes has the processors meanwhile.
 .PHONY: beside
 beside: build
-	$(MAKE) --no-print-directory --output-sync=target -j2 chaos bench fuzz sim
+	$(MAKE) --no-print-directory --output-sync=target -j2 chaos bench fuzz sim SEEDS=120
