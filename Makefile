@@ -10,7 +10,7 @@ RACED    := $(patsubst %,./%/...,$(filter-out test bench,$(MODULES)))
 # Most of what the tests do is wait: four packages at a time don't disturb each other.
 TESTED   := -p 4
 # What needs a Kafka: these also run against a real one.
-ON_KAFKA := ./events/bus/... ./events/stream/... ./test/...
+ON_KAFKA := ./events/bus/... ./events/stream/... ./test/e2e/...
 MAINS    := services/edge/cmd/edge services/presence/cmd/presence services/notifier/cmd/notifier deploy/standalone/cmd/standalone
 
 .PHONY: help

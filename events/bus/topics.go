@@ -31,6 +31,10 @@ func (c *Client) EnsureTopics(ctx context.Context, create bool, topics ...Topic)
 	for {
 		ready, err := c.ensureOnce(ctx, create, topics)
 		if ready {
+			// The next one who is asked may not have heard of a new topic yet.
+			for _, t := range topics {
+				c.counts.Store(t.Name, t.Partitions)
+			}
 			return nil
 		}
 		if isFinalTopicError(err) {

@@ -128,3 +128,24 @@ func TestBudget(t *testing.T) {
 		t.Errorf("after close: %v", err)
 	}
 }
+
+// A broker hears of a new topic after the one that was asked first. Whoever has
+// seen it whole doesn't take the other's word that it isn't there.
+func TestEmbeddedPartitionsOfATopicThatWasEnsured(t *testing.T) {
+	b := embedded(t)
+	c := testClient(t, b.ListenAddrs())
+	must(t, c.EnsureTopics(within(t, 10*time.Second), true, Topic{Name: "t", Partitions: 3}))
+	b.ControlKey(kmsg.Metadata.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		b.KeepControl()
+		res := req.ResponseKind().(*kmsg.MetadataResponse)
+		for _, asked := range req.(*kmsg.MetadataRequest).Topics {
+			topic := kmsg.NewMetadataResponseTopic()
+			topic.Topic, topic.ErrorCode = asked.Topic, kerr.UnknownTopicOrPartition.Code
+			res.Topics = append(res.Topics, topic)
+		}
+		return res, nil, true
+	})
+	if n, err := c.Partitions(within(t, 10*time.Second), "t"); err != nil || n != 3 {
+		t.Errorf("%d partitions, %v", n, err)
+	}
+}

@@ -18,7 +18,7 @@ import (
 const (
 	tokenSecret = "a-secret-of-tests-that-is-32-bytes-long"
 	adminToken  = "an-admin-token-of-tests"
-	notice      = 2 * time.Second
+	notice      = 4 * time.Second
 )
 
 // signed is a token of a user who may join, watch and send to channels, and
@@ -56,7 +56,7 @@ func lifeOfAToken(t *testing.T, s *harness.Standalone, lifecycle *harness.Log) {
 	kept, lost := bob.Join("room.kept"), bob.Join("room.lost")
 	seen := bob.WatchUser("alice")
 
-	alice := connectWith(t, s, "alice", signed(t, "alice", 5*time.Second, []string{"room.*"}, nil))
+	alice := connectWith(t, s, "alice", signed(t, "alice", 10*time.Second, []string{"room.*"}, nil))
 	notices := alice.Notices()
 	inKept, inLost := alice.Join("room.kept"), alice.Join("room.lost")
 	kept.WaitMembers("alice", "bob")
